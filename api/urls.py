@@ -1,0 +1,15 @@
+"""Every JSON endpoint: our own API, one package a protocol, and what operators ask."""
+
+from django.urls import include, path
+
+from api import health
+
+urlpatterns = [
+    path("healthz", health.live, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
+    path("", include("api.openlineage.urls")),
+    path("api/v1/", include("api.v1.urls")),
+    path("iceberg/v1/", include("api.iceberg.urls")),
+    path("v2", include("api.inference.urls")),
+]

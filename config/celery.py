@@ -1,0 +1,38 @@
+"""The Celery application: queues, limits and the schedule."""
+
+import os
+
+from celery import Celery
+from celery.schedules import crontab
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("lakewarden")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+# Seconds between runs, or a crontab; each entry is one bounded, idempotent task.
+app.conf.beat_schedule = {
+    "expire-grants": {"task": "governance.expire_grants", "schedule": 5.0},
+    "seal-audit": {"task": "governance.seal_audit", "schedule": 2.0},
+    "sweep-sources": {
+        "task": "ingestion.sweep_sources",
+        "schedule": 15.0,
+        "options": {"queue": "ingestion"},
+    },
+    "sweep-pipelines": {
+        "task": "processing.sweep_pipelines",
+        "schedule": 30.0,
+        "options": {"queue": "processing"},
+    },
+    "resume-movements": {
+        "task": "storage.resume_movements",
+        "schedule": 15.0,
+        "options": {"queue": "tiering"},
+    },
+    "apply-tier-policies": {
+        "task": "storage.apply_tier_policies",
+        "schedule": crontab(minute=17),
+        "options": {"queue": "tiering"},
+    },
+}

@@ -1,0 +1,245 @@
+"""Settings from the environment: typed, complete, and loud about what is wrong.
+
+Every variable that the service reads is a field here, and nowhere else. A missing or wrong value stops the
+start with the variable's name and what it must be. No secret has a default.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+ENVIRONMENTS = ("development", "production", "test")
+KAFKA_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+MIN_SECRET_LENGTH = 32
+
+
+class SettingsError(SystemExit):
+    """A setting is missing or wrong; the message names it and says what it must be."""
+
+    def __init__(self, name: str, must: str) -> None:
+        super().__init__(f"setting `{name}` {must}")
+        self.name = name
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseSettings:
+    host: str
+    port: int
+    name: str
+    user: str
+    password: str = field(repr=False)
+    options: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaSettings:
+    """What librdkafka needs to reach the brokers."""
+
+    bootstrap_servers: str
+    security_protocol: str
+    sasl_mechanism: str | None
+    sasl_username: str | None
+    sasl_password: str | None = field(repr=False)
+    ssl_ca_location: str | None
+
+    def as_librdkafka(self) -> dict[str, str]:
+        """The connection part of a librdkafka configuration."""
+        pairs = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol,
+            "sasl.mechanism": self.sasl_mechanism,
+            "sasl.username": self.sasl_username,
+            "sasl.password": self.sasl_password,
+            "ssl.ca.location": self.ssl_ca_location,
+        }
+        return {key: value for key, value in pairs.items() if value}
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3Settings:
+    """How to reach the object store; `endpoint_url` is None for AWS itself."""
+
+    endpoint_url: str | None
+    access_key_id: str | None
+    secret_access_key: str | None = field(repr=False)
+    region: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkSettings:
+    """Which cluster runs pipelines, and with which jars and Java."""
+
+    master: str
+    jars_dir: Path | None
+    java_home: str | None
+    driver_memory: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LakewardenSettings:
+    """All that the service reads from its environment."""
+
+    environment: str
+    secret_key: str = field(repr=False)
+    url: SplitResult
+    allowed_hosts: tuple[str, ...]
+    data_dir: Path
+    audit_key_file: Path
+    database: DatabaseSettings
+    redis_url: str = field(repr=False)
+    kafka: KafkaSettings
+    s3: S3Settings
+    hot_url: str
+    cold_url: str
+    spark: SparkSettings
+    service_token_file: Path
+    ingest_roots: tuple[Path, ...]
+    max_body_bytes: int
+    max_upload_bytes: int
+    check_services: bool
+
+    @property
+    def is_production(self) -> bool:
+        return self.environment == "production"
+
+
+class _Reader:
+    """Reads one environment; each method raises SettingsError with the variable's name."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self.environ.get(name, "").strip() or default
+        if value is None:
+            raise SettingsError(name, "is missing: set it in the environment (see docs/reference)")
+        return value
+
+    def optional(self, name: str) -> str | None:
+        return self.environ.get(name, "").strip() or None
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        value = self.text(name, default)
+        if value not in choices:
+            raise SettingsError(name, f"must be one of {', '.join(choices)}, not `{value}`")
+        return value
+
+    def integer(self, name: str, default: int, *, low: int, high: int) -> int:
+        raw = self.text(name, str(default))
+        if not raw.isdecimal() or not low <= int(raw) <= high:
+            raise SettingsError(name, f"must be a whole number from {low} to {high}, not `{raw}`")
+        return int(raw)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        return self.choice(name, ("0", "1"), "1" if default else "0") == "1"
+
+    def url(self, name: str, schemes: tuple[str, ...], default: str | None = None) -> SplitResult:
+        parts = urlsplit(self.text(name, default))
+        if parts.scheme not in schemes or not parts.netloc:
+            # The value is not repeated: a URL may carry a password.
+            raise SettingsError(
+                name, f"must be a URL with scheme {' or '.join(schemes)} and a host"
+            )
+        return parts
+
+    def secret(self, name: str) -> str:
+        value = self.text(name)
+        if len(value) < MIN_SECRET_LENGTH:
+            raise SettingsError(name, f"must have at least {MIN_SECRET_LENGTH} characters")
+        return value
+
+
+def read_settings(environ: Mapping[str, str]) -> LakewardenSettings:
+    """Return the settings of `environ`, or raise SettingsError naming the first wrong variable."""
+    reader = _Reader(environ)
+    url = reader.url("LAKEWARDEN_URL", ("http", "https"))
+    environment = reader.choice("LAKEWARDEN_ENV", ENVIRONMENTS, "production")
+    data_dir = Path(reader.text("LAKEWARDEN_DATA_DIR"))
+    reader.url("REDIS_URL", ("redis", "rediss", "unix"))
+    return LakewardenSettings(
+        environment=environment,
+        secret_key=reader.secret("LAKEWARDEN_SECRET_KEY"),
+        url=url,
+        allowed_hosts=_allowed_hosts(reader, url),
+        data_dir=data_dir,
+        audit_key_file=Path(reader.text("LAKEWARDEN_AUDIT_KEY_FILE")),
+        database=_database(reader),
+        redis_url=reader.text("REDIS_URL"),
+        kafka=_kafka(reader),
+        s3=_s3(reader),
+        hot_url=reader.text("LAKEWARDEN_HOT_URL", "s3://lakewarden-hot"),
+        cold_url=reader.text("LAKEWARDEN_COLD_URL", "s3://lakewarden-cold"),
+        spark=_spark(reader),
+        service_token_file=Path(
+            reader.text("LAKEWARDEN_SERVICE_TOKEN_FILE", str(data_dir / "service-token"))
+        ),
+        ingest_roots=tuple(
+            Path(part)
+            for part in reader.text("LAKEWARDEN_INGEST_ROOTS", str(data_dir / "inbox")).split(":")
+        ),
+        max_body_bytes=reader.integer(
+            "LAKEWARDEN_MAX_BODY_BYTES", 10 << 20, low=1 << 10, high=1 << 30
+        ),
+        max_upload_bytes=reader.integer(
+            "LAKEWARDEN_MAX_UPLOAD_BYTES", 512 << 20, low=1 << 10, high=1 << 40
+        ),
+        check_services=reader.flag("LAKEWARDEN_CHECK_SERVICES", default=False),
+    )
+
+
+def _allowed_hosts(reader: _Reader, url: SplitResult) -> tuple[str, ...]:
+    extra = reader.text("LAKEWARDEN_ALLOWED_HOSTS", "-")
+    hosts = [] if extra == "-" else [host.strip() for host in extra.split(",") if host.strip()]
+    return tuple(dict.fromkeys([url.hostname or "", *hosts]))
+
+
+def _database(reader: _Reader) -> DatabaseSettings:
+    parts = reader.url("DATABASE_URL", ("postgresql", "postgres"))
+    name = parts.path.lstrip("/")
+    if not name:
+        raise SettingsError("DATABASE_URL", "must end with the database's name")
+    return DatabaseSettings(
+        host=parts.hostname or "",
+        port=parts.port or 5432,
+        name=unquote(name),
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        options=dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair),
+    )
+
+
+def _kafka(reader: _Reader) -> KafkaSettings:
+    protocol = reader.choice("KAFKA_SECURITY_PROTOCOL", KAFKA_PROTOCOLS, "PLAINTEXT")
+    mechanism = reader.optional("KAFKA_SASL_MECHANISM")
+    if protocol.startswith("SASL") and not mechanism:
+        raise SettingsError("KAFKA_SASL_MECHANISM", f"is needed with protocol `{protocol}`")
+    return KafkaSettings(
+        bootstrap_servers=reader.text("KAFKA_BOOTSTRAP_SERVERS"),
+        security_protocol=protocol,
+        sasl_mechanism=mechanism,
+        sasl_username=reader.optional("KAFKA_SASL_USERNAME"),
+        sasl_password=reader.optional("KAFKA_SASL_PASSWORD"),
+        ssl_ca_location=reader.optional("KAFKA_SSL_CA_LOCATION"),
+    )
+
+
+def _s3(reader: _Reader) -> S3Settings:
+    if reader.optional("AWS_ENDPOINT_URL_S3"):
+        reader.url("AWS_ENDPOINT_URL_S3", ("http", "https"))
+    return S3Settings(
+        endpoint_url=reader.optional("AWS_ENDPOINT_URL_S3"),
+        access_key_id=reader.optional("AWS_ACCESS_KEY_ID"),
+        secret_access_key=reader.optional("AWS_SECRET_ACCESS_KEY"),
+        region=reader.text("AWS_REGION", "us-east-1"),
+    )
+
+
+def _spark(reader: _Reader) -> SparkSettings:
+    jars = reader.optional("SPARK_JARS_DIR")
+    return SparkSettings(
+        master=reader.text("SPARK_MASTER", "local[2]"),
+        jars_dir=Path(jars) if jars else None,
+        java_home=reader.optional("JAVA_HOME"),
+        driver_memory=reader.text("SPARK_DRIVER_MEMORY", "1g"),
+    )

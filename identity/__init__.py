@@ -1,0 +1,1 @@
+"""Who acts: users with attributes, groups, service accounts, and their tokens."""

@@ -1,0 +1,1 @@
+"""Governed reads: a decision applied to a scan."""

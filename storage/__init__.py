@@ -1,0 +1,1 @@
+"""Where bytes live: locations, tiers, tables, object collections, movements."""

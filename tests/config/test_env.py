@@ -1,0 +1,76 @@
+"""A wrong setting stops the start with its name."""
+
+import pytest
+
+from config.env import SettingsError, read_settings
+
+GOOD = {
+    "LAKEWARDEN_URL": "http://127.0.0.1:8000",
+    "LAKEWARDEN_SECRET_KEY": "s" * 50,
+    "LAKEWARDEN_DATA_DIR": "/tmp/lakewarden",
+    "LAKEWARDEN_AUDIT_KEY_FILE": "/tmp/lakewarden/audit.pem",
+    "DATABASE_URL": "postgresql://user:p%40ss@db.example:5433/catalog?sslmode=require",
+    "REDIS_URL": "redis://:secret@127.0.0.1:6379/0",
+    "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092",
+}
+REQUIRED = sorted(GOOD)
+
+
+def test_reads_a_complete_environment():
+    settings = read_settings(GOOD)
+    assert settings.environment == "production"
+    assert settings.allowed_hosts == ("127.0.0.1",)
+    database = settings.database
+    assert (database.host, database.port, database.name, database.user, database.password) == (
+        "db.example",
+        5433,
+        "catalog",
+        "user",
+        "p@ss",
+    )
+    assert database.options == {"sslmode": "require"}
+    assert settings.kafka.as_librdkafka() == {
+        "bootstrap.servers": "127.0.0.1:9092",
+        "security.protocol": "PLAINTEXT",
+    }
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_missing_variable_is_named(name):
+    with pytest.raises(SettingsError) as caught:
+        read_settings({**GOOD, name: ""})
+    assert caught.value.name == name
+    assert f"`{name}`" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LAKEWARDEN_ENV", "staging"),
+        ("LAKEWARDEN_URL", "127.0.0.1:8000"),
+        ("LAKEWARDEN_SECRET_KEY", "short"),
+        ("DATABASE_URL", "mysql://db/catalog"),
+        ("DATABASE_URL", "postgresql://db"),
+        ("REDIS_URL", "http://127.0.0.1"),
+        ("KAFKA_SECURITY_PROTOCOL", "TLS"),
+        ("AWS_ENDPOINT_URL_S3", "localhost:9000"),
+        ("LAKEWARDEN_MAX_BODY_BYTES", "ten"),
+        ("LAKEWARDEN_MAX_BODY_BYTES", "1"),
+    ],
+)
+def test_a_wrong_value_is_named(name, value):
+    with pytest.raises(SettingsError) as caught:
+        read_settings({**GOOD, name: value})
+    assert caught.value.name == name
+
+
+def test_sasl_needs_a_mechanism():
+    with pytest.raises(SettingsError) as caught:
+        read_settings({**GOOD, "KAFKA_SECURITY_PROTOCOL": "SASL_SSL"})
+    assert caught.value.name == "KAFKA_SASL_MECHANISM"
+
+
+def test_no_secret_is_in_the_representation():
+    text = repr(read_settings({**GOOD, "AWS_SECRET_ACCESS_KEY": "very-secret"}))
+    for secret in ("s" * 50, "p@ss", "redis://:secret", "very-secret"):
+        assert secret not in text

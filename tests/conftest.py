@@ -1,0 +1,75 @@
+"""What every test may lean on: a database per worker, an object-store prefix, an audit key."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+from django.conf import settings as django_settings
+from django.core.cache import cache
+
+# The corpus and specifications lie beside the checkout where the project is developed.
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of specifications and real events; tests that need it skip without it."""
+    if not SHARED.is_dir():
+        pytest.skip("the shared corpus of events and specifications is not beside this checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def s3_client():
+    """A boto3 client of the real object store under test."""
+    s3 = django_settings.LAKEWARDEN.s3
+    return boto3.client(
+        "s3",
+        endpoint_url=s3.endpoint_url,
+        aws_access_key_id=s3.access_key_id,
+        aws_secret_access_key=s3.secret_access_key,
+        region_name=s3.region,
+        config=Config(s3={"addressing_style": "path"}),
+    )
+
+
+@pytest.fixture(scope="session")
+def object_buckets(s3_client) -> tuple[str, str]:
+    """The hot and the cold bucket of the settings, made if they are not there."""
+    config = django_settings.LAKEWARDEN
+    names = tuple(
+        url.removeprefix("s3://").split("/")[0] for url in (config.hot_url, config.cold_url)
+    )
+    existing = {bucket["Name"] for bucket in s3_client.list_buckets()["Buckets"]}
+    for name in names:
+        if name not in existing:
+            s3_client.create_bucket(Bucket=name)
+    return names
+
+
+@pytest.fixture
+def unique() -> str:
+    """A short name that no other test uses, for topics, keys and tables in shared services."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(autouse=True)
+def _fast_passwords(settings) -> None:
+    """Password hashing is slow on purpose; tests make many users."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _own_cache_keys(settings) -> Iterator[None]:
+    """Workers share one Redis: each has its own key prefix, emptied after each test that used it."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    prefix = f"test-{worker}-{uuid.uuid4().hex[:8]}"
+    settings.CACHES = {
+        "default": {**django_settings.CACHES["default"], "KEY_PREFIX": prefix},
+    }
+    yield
+    cache.close()

@@ -1,0 +1,72 @@
+from datetime import timedelta
+
+import pytest
+
+from core.clock import utc_now
+from core.errors import InvalidInputError, UnauthenticatedError
+from identity.models import ApiToken
+from identity.services import authenticate_token, issue_token, revoke_token
+from tests.factories.identity import make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def issue(user, **kwargs):
+    arguments = {"name": "t", "scopes": ["read"], "lifetime": timedelta(days=1), **kwargs}
+    return issue_token(user=user, **arguments)
+
+
+def test_a_token_authenticates_its_user_and_is_kept_as_a_hash_only():
+    user = make_user()
+    token, text = issue(user)
+    assert authenticate_token(text).user == user
+    stored = ApiToken.objects.values().get(pk=token.pk)
+    assert text not in str(stored)
+    assert stored["hint"] == text[:8]
+
+
+def test_an_expired_token_is_refused():
+    _, text = issue(make_user())
+    with pytest.raises(UnauthenticatedError):
+        authenticate_token(text, now=utc_now() + timedelta(days=2))
+
+
+def test_a_revoked_token_and_one_of_an_inactive_user_are_refused():
+    user = make_user()
+    token, text = issue(user)
+    revoke_token(token)
+    with pytest.raises(UnauthenticatedError):
+        authenticate_token(text)
+    _, other = issue(user)
+    user.is_active = False
+    user.save()
+    with pytest.raises(UnauthenticatedError):
+        authenticate_token(other)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"scopes": []},
+        {"scopes": ["everything"]},
+        {"lifetime": timedelta(0)},
+        {"lifetime": timedelta(days=1000)},
+        {"raw": "short"},
+    ],
+)
+def test_what_a_token_may_not_be(wrong):
+    with pytest.raises(InvalidInputError):
+        issue(make_user(), **wrong)
+
+
+def test_the_last_use_is_kept_to_the_minute():
+    user = make_user()
+    token, text = issue(user)
+    start = utc_now()
+    authenticate_token(text, now=start)
+    authenticate_token(text, now=start + timedelta(seconds=30))
+    token.refresh_from_db()
+    assert token.last_used_at == start
+    authenticate_token(text, now=start + timedelta(seconds=90))
+    token.refresh_from_db()
+    assert token.last_used_at == start + timedelta(seconds=90)
