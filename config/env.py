@@ -97,7 +97,6 @@ class LakewardenSettings:
     ingest_roots: tuple[Path, ...]
     max_body_bytes: int
     max_upload_bytes: int
-    check_services: bool
 
     @property
     def is_production(self) -> bool:
@@ -184,7 +183,6 @@ def read_settings(environ: Mapping[str, str]) -> LakewardenSettings:
         max_upload_bytes=reader.integer(
             "LAKEWARDEN_MAX_UPLOAD_BYTES", 512 << 20, low=1 << 10, high=1 << 40
         ),
-        check_services=reader.flag("LAKEWARDEN_CHECK_SERVICES", default=False),
     )
 
 

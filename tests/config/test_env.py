@@ -1,5 +1,8 @@
 """A wrong setting stops the start with its name."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from config.env import SettingsError, read_settings
@@ -74,3 +77,11 @@ def test_no_secret_is_in_the_representation():
     text = repr(read_settings({**GOOD, "AWS_SECRET_ACCESS_KEY": "very-secret"}))
     for secret in ("s" * 50, "p@ss", "redis://:secret", "very-secret"):
         assert secret not in text
+
+
+def test_the_reference_names_every_variable_and_no_other():
+    root = Path(__file__).resolve().parents[2]
+    pattern = re.compile(r"[\"`]((?:LAKEWARDEN|KAFKA|AWS|SPARK|DATABASE|REDIS|JAVA)_[A-Z0-9_]+)[\"`]")
+    read = set(pattern.findall((root / "config" / "env.py").read_text()))
+    documented = set(pattern.findall((root / "docs" / "reference" / "settings.md").read_text()))
+    assert documented == read
