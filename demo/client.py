@@ -35,14 +35,14 @@ class Api:
     def sign_in(cls, url: str, username: str, password: str) -> Self:
         """Sign in as a person does, and make a token for this run by the API."""
         person = cls(url)
-        page = person.session.get(f"{person.url}/sign-in", timeout=TIMEOUT)
+        page = person.session.get(f"{person.url}/sign-in/", timeout=TIMEOUT)
         page.raise_for_status()
         answer = person.session.post(
-            f"{person.url}/sign-in",
+            f"{person.url}/sign-in/",
             data={
                 "username": username,
                 "password": password,
-                "csrfmiddlewaretoken": person.session.cookies["csrftoken"],
+                "csrfmiddlewaretoken": person.csrf(),
             },
             headers={"Referer": person.url},
             timeout=TIMEOUT,
@@ -54,11 +54,15 @@ class Api:
             "/api/v1/tokens",
             {"name": "demo", "scopes": ["read", "write"], "days": 1},
             headers={
-                "X-CSRFToken": person.session.cookies["csrftoken"],
+                "X-CSRFToken": person.csrf(),
                 "Referer": person.url,
             },
         )
         return cls(url, made["token"])
+
+    def csrf(self) -> str:
+        """The session's CSRF token, which a form sends back."""
+        return self.session.cookies.get("csrftoken") or ""
 
     def call(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         """Send and return the response whatever its status."""

@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 from confluent_kafka import KafkaException, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 PARTITIONS = 2
 INTEGERS = [
@@ -44,7 +45,7 @@ class Produced:
         return self.good + self.broken
 
 
-def kafka_config() -> dict[str, str]:
+def kafka_config() -> dict[str, str | int | float | bool]:
     """Librdkafka's configuration, from the same variables that the service reads."""
     names = {
         "bootstrap.servers": "KAFKA_BOOTSTRAP_SERVERS",
