@@ -5,6 +5,7 @@ from storage.models.file import DataFile
 from storage.models.location import StorageLocation, Tier
 from storage.models.movement import Movement, MovementState
 from storage.models.policy import TierPolicy
+from storage.models.run import TieringRun
 from storage.models.table import IcebergNamespace, IcebergTable
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "StorageLocation",
     "Tier",
     "TierPolicy",
+    "TieringRun",
 ]

@@ -6,6 +6,7 @@ from core.clock import utc_now
 from core.ids import uuid7
 from storage.models.collection import CollectionObject
 from storage.models.location import Tier
+from storage.models.run import TieringRun
 from storage.models.table import IcebergTable
 
 
@@ -19,10 +20,22 @@ class MovementState(models.TextChoices):
     ROLLED_BACK = "rolled-back", "rolled back; the copy is removed"
 
 
+# The catalog entry points at the source until the switch.
+BEFORE_SWITCH = (MovementState.PLANNED, MovementState.COPIED, MovementState.VERIFIED)
+UNFINISHED = (*BEFORE_SWITCH, MovementState.SWITCHED)
+
+
 class Movement(models.Model):
-    """One file or object on its way from `source_uri` to `target_uri`."""
+    """One file or object on its way from `source_uri` to `target_uri`.
+
+    An object whose content was replaced leaves a movement in the state SWITCHED behind, so that the bytes
+    of before are removed as those of any other source are.
+    """
 
     uuid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    run = models.ForeignKey(
+        TieringRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="movements"
+    )
     table = models.ForeignKey(
         IcebergTable, null=True, blank=True, on_delete=models.CASCADE, related_name="movements"
     )
@@ -41,6 +54,12 @@ class Movement(models.Model):
     reason = models.CharField(max_length=300, blank=True)
     error = models.TextField(blank=True)
     attempts = models.PositiveIntegerField(default=0)
+    grace_seconds = models.PositiveIntegerField(
+        default=300, help_text="how long the source stays for readers in flight"
+    )
+    # A worker that takes a movement sets both; who no longer holds the number may not change the row.
+    fence = models.PositiveBigIntegerField(default=0)
+    leased_until = models.DateTimeField(null=True)
     planned_at = models.DateTimeField(default=utc_now)
     switched_at = models.DateTimeField(null=True)
     remove_after = models.DateTimeField(null=True)
@@ -52,6 +71,11 @@ class Movement(models.Model):
             models.CheckConstraint(
                 condition=models.Q(table=None) ^ models.Q(held_object=None),
                 name="movement_of_table_or_object",
+            ),
+            models.UniqueConstraint(
+                fields=["source_uri"],
+                condition=models.Q(state__in=["planned", "copied", "verified"]),
+                name="movement_of_source_once",
             ),
         ]
 

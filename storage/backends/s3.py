@@ -1,0 +1,286 @@
+"""Amazon S3 and whatever speaks its protocol: `obstore` for bulk bytes, `boto3` for control."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+import boto3
+import obstore
+import structlog
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
+from obstore.exceptions import BaseError
+from obstore.store import S3Store
+
+from storage.backends.base import (
+    CHUNK_BYTES,
+    PAGE_OBJECTS,
+    Backend,
+    ObjectInfo,
+    ObjectPage,
+    check_key,
+)
+from storage.backends.errors import (
+    BackendUnavailableError,
+    InvalidKeyError,
+    ObjectMissingError,
+)
+
+logger = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DEFAULT_MEDIA_TYPE = "application/octet-stream"
+MISSING_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
+BUCKET_EXISTS_CODES = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
+CONNECT_SECONDS = 5
+REQUEST_SECONDS = 120
+RETRIES = 3
+
+
+class S3Backend(Backend):
+    """`root` is `s3://bucket` or `s3://bucket/prefix`; endpoint and credentials are settings."""
+
+    def __init__(self, root: str) -> None:
+        parts = urlsplit(root)
+        if parts.scheme != "s3" or not parts.netloc:
+            raise InvalidKeyError(f"root `{root}` must look like `s3://bucket/prefix`")
+        self.root = root.rstrip("/")
+        self.bucket = parts.netloc
+        self.prefix = parts.path.strip("/")
+
+    def check(self) -> None:
+        self._control(self._client.head_bucket, Bucket=self.bucket)
+
+    def ensure_root(self) -> None:
+        try:
+            self._client.create_bucket(Bucket=self.bucket, **_bucket_region())
+        except ClientError as error:
+            if _code(error) not in BUCKET_EXISTS_CODES:
+                raise _unavailable(error) from error
+        except BotoCoreError as error:
+            raise _unavailable(error) from error
+
+    def put_file(
+        self, key: str, path: Path, *, media_type: str = "", storage_class: str = ""
+    ) -> None:
+        if storage_class:
+            extra = {
+                "StorageClass": storage_class,
+                "ContentType": media_type or DEFAULT_MEDIA_TYPE,
+            }
+            self._control(
+                self._client.upload_file, str(path), self.bucket, self._full(key), ExtraArgs=extra
+            )
+            return
+        attributes = {"Content-Type": media_type or DEFAULT_MEDIA_TYPE}
+        _bulk(obstore.put, self._store, self._full(key), path, attributes=attributes)
+
+    def put_stream(
+        self, key: str, chunks: Iterable[bytes], *, media_type: str = "", storage_class: str = ""
+    ) -> None:
+        full = self._full(key)
+        if storage_class:
+            self._put_with_class(full, chunks, media_type, storage_class)
+            return
+        # obstore reads an iterator as a multipart upload, which is completed only after its last chunk.
+        attributes = {"Content-Type": media_type or DEFAULT_MEDIA_TYPE}
+        _bulk(obstore.put, self._store, full, iter(chunks), attributes=attributes)
+
+    def put_bytes(
+        self, key: str, data: bytes, *, media_type: str = "", storage_class: str = ""
+    ) -> None:
+        if storage_class:
+            self._put_with_class(self._full(key), [data], media_type, storage_class)
+            return
+        attributes = {"Content-Type": media_type or DEFAULT_MEDIA_TYPE}
+        _bulk(obstore.put, self._store, self._full(key), data, attributes=attributes)
+
+    def get_range(self, key: str, *, start: int, length: int) -> bytes:
+        end = min(self.head(key).size, start + length)
+        if end <= start:
+            return b""
+        return bytes(_bulk(obstore.get_range, self._store, self._full(key), start=start, end=end))
+
+    def iterate(self, key: str, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
+        result = _bulk(obstore.get, self._store, self._full(key))
+        return _chunks(result.stream(min_chunk_size=chunk_bytes))
+
+    def head(self, key: str) -> ObjectInfo:
+        answer = self._control(self._client.head_object, Bucket=self.bucket, Key=self._full(key))
+        return ObjectInfo(
+            key=key,
+            size=int(answer["ContentLength"]),
+            etag=str(answer["ETag"]),
+            modified_at=answer["LastModified"],
+            # S3 leaves the header out for STANDARD ("HeadObject", x-amz-storage-class).
+            storage_class=str(answer.get("StorageClass", "STANDARD")),
+        )
+
+    def list_page(
+        self, prefix: str = "", *, after: str = "", limit: int = PAGE_OBJECTS
+    ) -> ObjectPage:
+        base = f"{self.prefix}/" if self.prefix else ""
+        answer = self._control(
+            self._client.list_objects_v2,
+            Bucket=self.bucket,
+            Prefix=base + prefix,
+            StartAfter=base + after if after else "",
+            MaxKeys=min(limit, PAGE_OBJECTS),
+        )
+        objects = tuple(_listed(row, base) for row in answer.get("Contents", []))
+        more = bool(answer.get("IsTruncated")) and bool(objects)
+        return ObjectPage(objects=objects, next_after=objects[-1].key if more else None)
+
+    def delete(self, key: str) -> None:
+        self._control(self._client.delete_object, Bucket=self.bucket, Key=self._full(key))
+
+    def copy_from(
+        self, source: Backend, source_key: str, key: str, *, storage_class: str = ""
+    ) -> None:
+        if not isinstance(source, S3Backend):
+            super().copy_from(source, source_key, key, storage_class=storage_class)
+            return
+        extra = {"StorageClass": storage_class} if storage_class else {}
+        # boto3's managed copy is one CopyObject, or parts of it above S3's limit of 5 GiB a request.
+        self._control(
+            self._client.copy,
+            {"Bucket": source.bucket, "Key": source._full(source_key)},  # noqa: SLF001 - its own class
+            self.bucket,
+            self._full(key),
+            ExtraArgs=extra,
+        )
+
+    def _put_with_class(
+        self, full: str, chunks: Iterable[bytes], media_type: str, storage_class: str
+    ) -> None:
+        with tempfile.SpooledTemporaryFile(max_size=8 * CHUNK_BYTES) as file:
+            file.writelines(chunks)
+            file.seek(0)
+            extra = {
+                "StorageClass": storage_class,
+                "ContentType": media_type or DEFAULT_MEDIA_TYPE,
+            }
+            self._control(self._client.upload_fileobj, file, self.bucket, full, ExtraArgs=extra)
+
+    @property
+    def _store(self) -> S3Store:
+        return _store_of(self.bucket, os.getpid())
+
+    @property
+    def _client(self) -> Any:
+        return _client_of(os.getpid())
+
+    def _full(self, key: str) -> str:
+        check_key(key)
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    @staticmethod
+    def _control(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return call(*args, **kwargs)
+        except ClientError as error:
+            if _code(error) in MISSING_CODES:
+                raise ObjectMissingError("no object lies under this key") from error
+            raise _unavailable(error) from error
+        except BotoCoreError as error:
+            raise _unavailable(error) from error
+
+
+def _bulk(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    try:
+        return call(*args, **kwargs)
+    except FileNotFoundError as error:
+        raise ObjectMissingError("no object lies under this key") from error
+    except (BaseError, PermissionError) as error:
+        raise _unavailable(error) from error
+
+
+def _chunks(stream: Iterable[Any]) -> Iterator[bytes]:
+    try:
+        for chunk in stream:
+            yield bytes(chunk)
+    except BaseError as error:
+        raise _unavailable(error) from error
+
+
+def _listed(row: dict[str, Any], base: str) -> ObjectInfo:
+    modified: datetime = row["LastModified"]
+    return ObjectInfo(
+        key=str(row["Key"]).removeprefix(base),
+        size=int(row["Size"]),
+        etag=str(row["ETag"]),
+        modified_at=modified,
+        storage_class=str(row.get("StorageClass", "STANDARD")),
+    )
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _unavailable(error: Exception) -> BackendUnavailableError:
+    logger.warning("object store failed", error=type(error).__name__, detail=str(error)[:500])
+    return BackendUnavailableError("the object store did not do what was asked")
+
+
+def _bucket_region() -> dict[str, Any]:
+    s3 = settings.LAKEWARDEN.s3
+    # AWS refuses a LocationConstraint that names its first region ("CreateBucket").
+    if s3.endpoint_url or s3.region == "us-east-1":
+        return {}
+    return {"CreateBucketConfiguration": {"LocationConstraint": s3.region}}
+
+
+@lru_cache(maxsize=64)
+def _store_of(bucket: str, process_id: int) -> S3Store:
+    """One store a bucket and process: connections do not survive a fork."""
+    del process_id
+    s3 = settings.LAKEWARDEN.s3
+    pairs: dict[str, Any] = {
+        "endpoint": s3.endpoint_url,
+        "access_key_id": s3.access_key_id,
+        "secret_access_key": s3.secret_access_key,
+        "region": s3.region,
+        # The server refuses an upload whose bytes changed on the way.
+        "checksum_algorithm": "sha256",
+    }
+    config: Any = {key: value for key, value in pairs.items() if value}
+    allow_http = bool(s3.endpoint_url and s3.endpoint_url.startswith("http://"))
+    return S3Store(
+        bucket,
+        config=config,
+        virtual_hosted_style_request=s3.endpoint_url is None,
+        client_options={
+            "allow_http": allow_http,
+            "timeout": timedelta(seconds=REQUEST_SECONDS),
+            "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+        },
+        retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=60)},
+    )
+
+
+@lru_cache(maxsize=1)
+def _client_of(process_id: int) -> Any:
+    del process_id
+    s3 = settings.LAKEWARDEN.s3
+    return boto3.client(
+        "s3",
+        endpoint_url=s3.endpoint_url,
+        aws_access_key_id=s3.access_key_id,
+        aws_secret_access_key=s3.secret_access_key,
+        region_name=s3.region,
+        config=Config(
+            s3={"addressing_style": "path" if s3.endpoint_url else "auto"},
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=REQUEST_SECONDS,
+            retries={"max_attempts": RETRIES, "mode": "standard"},
+        ),
+    )

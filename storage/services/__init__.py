@@ -1,0 +1,1 @@
+"""Writes of `storage`: each one transaction with its audit record."""

@@ -1,0 +1,44 @@
+"""Kept metadata documents as they are sent: bytes beside the pointer, read in one query, never parsed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import TextField
+from django.db.models.fields.json import KeyTransform
+from django.db.models.functions import Cast
+from pyiceberg.schema import Schema
+
+from storage.models import IcebergTable
+from storage.tables.errors import NoSuchTableError
+from storage.tables.metadata import parse_schema
+from storage.tables.names import dotted
+
+
+@dataclass(frozen=True, slots=True)
+class TableDocument:
+    """A table with its metadata document as JSON text, both of one instant. `table.metadata` is not loaded."""
+
+    table: IcebergTable
+    text: str
+    schema: Schema
+
+
+def read_document(identifier: Sequence[str]) -> TableDocument:
+    """The document of the table of this name, or NoSuchTableError."""
+    *levels, name = identifier
+    row: Any = (
+        IcebergTable.objects.filter(namespace__levels=levels, name=name)
+        .select_related("dataset", "namespace")
+        .defer("metadata")
+        .annotate(
+            document=Cast("metadata", TextField()),
+            schemas=KeyTransform("schemas", "metadata"),
+            schema_id=KeyTransform("current-schema-id", "metadata"),
+        )
+        .first()
+    )
+    if row is None:
+        raise NoSuchTableError(f"table `{dotted(identifier)}` does not exist")
+    current = next(each for each in row.schemas if each.get("schema-id", 0) == row.schema_id)
+    return TableDocument(table=row, text=row.document, schema=parse_schema(current))

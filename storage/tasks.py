@@ -1,0 +1,35 @@
+"""Background work of `storage`: ids in, one service call."""
+
+from celery import shared_task
+
+from storage.models import IcebergTable
+from storage.services.files import sync_table_files as sync_files
+from storage.services.movements import due_movement_ids
+from storage.services.movements import run_movements as carry_on
+from storage.services.tiering import apply_tier_policies as apply_policies
+
+
+@shared_task(name="storage.sync_table_files", acks_late=True, time_limit=300)
+def sync_table_files(*, table_id: int) -> None:
+    """Bring the file rows of a table up to its current snapshot; nothing to do if the table is gone."""
+    table = IcebergTable.objects.filter(pk=table_id).first()
+    if table is not None:
+        sync_files(table)
+
+
+@shared_task(name="storage.run_movements")
+def run_movements(*, movement_ids: list[int]) -> None:
+    """Carry these movements on as far as they go."""
+    carry_on(movement_ids)
+
+
+@shared_task(name="storage.resume_movements")
+def resume_movements() -> None:
+    """Carry on what a killed worker left, what is to be tried again, and what has waited out its grace."""
+    carry_on(due_movement_ids())
+
+
+@shared_task(name="storage.apply_tier_policies")
+def apply_tier_policies() -> None:
+    """Plan and start what the enabled policies of every dataset ask for now."""
+    apply_policies()
