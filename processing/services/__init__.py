@@ -1,0 +1,1 @@
+"""Writes of `processing`, one noun a file."""

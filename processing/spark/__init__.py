@@ -1,0 +1,1 @@
+"""What runs inside the Spark process, and what prepares it. Nothing here imports Django."""

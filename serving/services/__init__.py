@@ -1,0 +1,1 @@
+"""Writes of `serving`, one noun a file."""
