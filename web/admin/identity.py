@@ -1,0 +1,185 @@
+"""People, groups and their tokens."""
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
+
+from core import audit
+from identity.models import ApiToken, User
+from identity.models.token import Scope
+from identity.services import issue_token, revoke_token
+from web.access import current_user
+from web.admin.base import StaffAdmin, is_staff, is_superuser, record_change
+from web.forms.token import LIFETIMES
+
+PEOPLE_FIELDS = ("username", "first_name", "last_name")
+
+
+class StaffViewMixin:
+    """Staff look people up, to name them as owners and in grants; superusers change them."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Names stand in the audit log and in history: an account is made inactive, never removed."""
+        del request, obj
+        return False
+
+
+@admin.register(User)
+class UserAdmin(StaffViewMixin, StaffAdmin, DjangoUserAdmin[User]):
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ["username", "first_name", "last_name", "is_active", "is_staff", "is_service"]
+    list_filter = ["is_active", "is_staff", "is_service"]
+    search_fields = ["username", "first_name", "last_name"]
+    ordering = ["username"]
+    filter_horizontal = ["groups"]
+    readonly_fields = ["last_login", "date_joined"]
+    fieldsets = [
+        (None, {"fields": ["username", "password"]}),
+        ("Person", {"fields": ["first_name", "last_name", "email"]}),
+        ("Facts for policies", {"fields": ["groups", "attributes"]}),
+        ("Account", {"fields": ["is_active", "is_staff", "is_superuser"]}),
+        ("Service account", {"fields": ["is_service", "responsible"]}),
+        ("Dates", {"fields": ["last_login", "date_joined"]}),
+    ]
+
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002 - Django's name for it
+        form_url: str = "",
+    ) -> HttpResponse:
+        """Django's own page, with its record."""
+        response: HttpResponse = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
+            record_change(request, User.objects.get(pk=id), "change_password")
+        return response
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A steward sees a name, and neither address nor attributes."""
+        if is_superuser(request):
+            return super().get_fieldsets(request, obj)
+        return [(None, {"fields": PEOPLE_FIELDS})]
+
+
+@admin.register(Group)
+class GroupAdmin(StaffViewMixin, StaffAdmin):
+    list_display = ["name"]
+    search_fields = ["name"]
+    fields = ["name"]
+
+
+class TokenAdminForm(forms.ModelForm[ApiToken]):
+    scopes = forms.MultipleChoiceField(
+        choices=Scope.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
+    )
+    days = forms.ChoiceField(
+        choices=LIFETIMES, initial="30", label="Valid for", widget=UnfoldAdminSelectWidget
+    )
+
+    class Meta:
+        model = ApiToken
+        fields = ["user", "name"]
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(StaffAdmin):
+    """One's own tokens; superusers also make and revoke those of service accounts."""
+
+    form = TokenAdminForm
+    list_display = ["name", "user", "hint", "expires_at", "revoked_at", "last_used_at"]
+    list_select_related = ["user"]
+    search_fields = ["name", "user__username"]
+    actions = ["revoke"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        tokens: QuerySet[Any] = super().get_queryset(request)
+        return tokens if is_superuser(request) else tokens.filter(user=current_user(request))
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        mine = obj is None or obj.user_id == request.user.pk
+        return is_staff(request) and (mine or is_superuser(request))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return is_staff(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A token is made and revoked, never edited."""
+        del request, obj
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        del request, obj
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return is_staff(request)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        del request
+        if obj is None:
+            return ["user", "name", "scopes", "days"]
+        return ["user", "name", "hint", "created_at", "expires_at", "revoked_at", "last_used_at"]
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A token for oneself; for programs only by a superuser, who thereby never becomes another person."""
+        if db_field.name == "user":
+            allowed = User.objects.filter(pk=current_user(request).pk)
+            if is_superuser(request):
+                allowed = allowed | User.objects.filter(is_service=True, is_active=True)
+            kwargs |= {"queryset": allowed, "initial": request.user.pk}
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: Any) -> None:
+        del change
+        token, secret = issue_token(
+            user=obj.user,
+            name=obj.name,
+            scopes=form.cleaned_data["scopes"],
+            lifetime=timedelta(days=int(form.cleaned_data["days"])),
+        )
+        # The form's own unsaved instance becomes the saved one, for Django's log entry.
+        obj.__dict__.update(token.__dict__)
+        request._new_token_text = secret  # type: ignore[attr-defined]  # noqa: SLF001
+        _record(request, token, "create")
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Show the text in this answer: a redirect would have to carry it in a cookie."""
+        del post_url_continue
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "The new token",
+            "token": obj,
+            "secret": request._new_token_text,  # type: ignore[attr-defined]  # noqa: SLF001
+            "opts": self.opts,
+        }
+        return render(request, "web/admin/new_token.html", context)
+
+    @admin.action(description="Revoke the selected tokens", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        for token in queryset:
+            revoke_token(token)
+            _record(request, token, "revoke")
+
+
+def _record(request: HttpRequest, token: ApiToken, verb: str) -> None:
+    audit.record(
+        actor=current_user(request).username,
+        action=f"token.{verb}",
+        resource=f"user:{token.user.username}",
+        payload={"name": token.name, "scopes": token.scopes},
+    )

@@ -1,0 +1,107 @@
+"""What the dataset page shows of one dataset, gathered in a fixed number of queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, QuerySet, Sum
+
+from catalog.models import Dataset, DatasetEdge, Field, Run
+from catalog.queries.jobs import visible_runs
+from governance.facts import load_resource
+from governance.policy.types import Decision, Facts, FieldInfo
+from storage.models import CollectionObject, DataFile, Movement, MovementState, Tier
+
+VERSIONS_SHOWN = 10
+RUNS_SHOWN = 10
+FILES_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """A field with the labels it bears: declared on it, or inherited along lineage."""
+
+    field: Field
+    declared: tuple[str, ...]
+    inherited: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TierRow:
+    """What a tier holds of the dataset; `share` is in percent of its bytes."""
+
+    tier: Tier
+    count: int
+    size: int
+    share: int
+
+
+def field_rows(dataset: Dataset, facts: Facts) -> list[FieldRow]:
+    """The present fields in order, with their labels as the kernel sees them."""
+    resource = load_resource(dataset, domains=facts.domains)
+    infos = {info.name: info for info in resource.fields}
+    fields = Field.objects.present().filter(dataset=dataset).prefetch_related("field_tags__tag")
+    return [_field_row(field, infos.get(field.name)) for field in fields]
+
+
+def _field_row(field: Field, info: FieldInfo | None) -> FieldRow:
+    declared = {each.tag.name for each in field.field_tags.all()}
+    labels = info.tags if info is not None else frozenset()
+    return FieldRow(field, tuple(sorted(declared)), tuple(sorted(labels - declared)))
+
+
+def tier_rows(dataset: Dataset) -> list[TierRow]:
+    """Bytes and counts of files and objects for each tier, hottest first."""
+    found: dict[int, tuple[int, int]] = {}
+    for rows in (_files(dataset), _objects(dataset)):
+        sums = rows.order_by().values_list("tier").annotate(Count("pk"), Sum("size"))
+        for tier, count, size in sums:
+            before = found.get(tier, (0, 0))
+            found[tier] = (before[0] + count, before[1] + size)
+    total = sum(size for _, size in found.values())
+    return [
+        TierRow(tier, *found[tier.pk], share=round(100 * found[tier.pk][1] / total) if total else 0)
+        for tier in Tier.objects.filter(pk__in=found)
+    ]
+
+
+def _files(dataset: Dataset) -> QuerySet[Any]:
+    return DataFile.objects.filter(table__dataset=dataset)
+
+
+def _objects(dataset: Dataset) -> QuerySet[Any]:
+    return CollectionObject.objects.filter(dataset=dataset)
+
+
+def stored_parts(dataset: Dataset) -> list[dict[str, Any]]:
+    """The first files and objects: names can hold values, so this is for those who see every cell."""
+    files = _files(dataset).select_related("tier")[:FILES_SHOWN]
+    objects = _objects(dataset).select_related("tier")[:FILES_SHOWN]
+    rows = [{"name": row.path, "size": row.size, "tier": row.tier.name} for row in files]
+    rows += [{"name": row.key, "size": row.size, "tier": row.tier.name} for row in objects]
+    return rows[:FILES_SHOWN]
+
+
+def moving_now(dataset: Dataset) -> int:
+    """How many files and objects of the dataset are between two tiers."""
+    under_way = (MovementState.PLANNED, MovementState.COPIED, MovementState.VERIFIED)
+    moves = Movement.objects.filter(state__in=under_way)
+    return (
+        moves.filter(table__dataset=dataset) | moves.filter(held_object__dataset=dataset)
+    ).count()
+
+
+def latest_runs(dataset: Dataset, *, visible: QuerySet[Dataset]) -> Sequence[Run]:
+    """The newest runs of the jobs that write the dataset, as far as the viewer may know of them."""
+    writers = DatasetEdge.objects.filter(dataset=dataset, direction="output", valid_to=None)
+    runs = visible_runs(visible).filter(job__in=writers.values("job")).select_related("job")
+    return list(runs[:RUNS_SHOWN])
+
+
+def sees_every_cell(decision: Decision, *, columns: int) -> bool:
+    """Whether a read decision leaves nothing out: no filter, no mask, no missing column."""
+    duties = decision.obligations
+    if not decision.allowed or duties is None:
+        return False
+    whole = all(rule.mask is None and rule.visible_when is None for rule in duties.columns)
+    return whole and duties.row_filter is None and len(duties.columns) >= columns

@@ -1,0 +1,1 @@
+"""What people type, checked for form; whether it is allowed is decided by the services."""

@@ -1,0 +1,39 @@
+"""Pages for people."""
+
+from django.urls import path
+
+from web.views import (
+    audit,
+    dataset,
+    errors,
+    home,
+    inbox,
+    lineage,
+    models,
+    requests,
+    search,
+    session,
+    tokens,
+)
+
+app_name = "web"
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("sign-in/", session.SignInView.as_view(), name="sign-in"),
+    path("sign-out/", session.SignOutView.as_view(), name="sign-out"),
+    path("search/", search.search, name="search"),
+    path("datasets/<uuid:uuid>/", dataset.dataset_page, name="dataset"),
+    path("datasets/<uuid:uuid>/lineage/", lineage.lineage_page, name="lineage"),
+    path("datasets/<uuid:uuid>/request/", requests.request_new, name="request-new"),
+    path("requests/", requests.request_list, name="requests"),
+    path("requests/<uuid:uuid>/withdraw/", requests.request_withdraw, name="request-withdraw"),
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/<uuid:uuid>/", inbox.decide, name="decide"),
+    path("models/", models.model_list, name="models"),
+    path("models/<uuid:uuid>/", models.model_page, name="model"),
+    path("tokens/", tokens.token_list, name="tokens"),
+    path("tokens/<int:pk>/revoke/", tokens.token_revoke, name="token-revoke"),
+    path("audit/", audit.audit_log, name="audit"),
+    path("docs/errors", errors.error_codes, name="error-codes"),
+]

@@ -1,0 +1,1 @@
+"""Pages, one noun a file: parse, authorise, one call, render."""

@@ -1,0 +1,89 @@
+"""Asking for access, and what became of it."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from catalog.models import Dataset
+from core.errors import LakewardenError
+from governance.models import AccessRequest, RequestState
+from governance.policy.types import Action
+from governance.services.requests import request_access, withdraw_request
+from web.access import current_user, find_dataset, viewer_of, visible_datasets
+from web.forms.access_request import AccessRequestForm
+from web.templatetags.lakewarden import sentence
+
+SHOWN = 100
+
+
+def mark_visible(request: HttpRequest, asked: list[AccessRequest]) -> list[AccessRequest]:
+    """Set `dataset.shown`: whoever may no longer know of a dataset does not read its name in an old request."""
+    ids = visible_datasets(request).filter(pk__in=[each.dataset_id for each in asked])
+    shown = set(ids.values_list("pk", flat=True))
+    for each in asked:
+        each.dataset.shown = each.dataset_id in shown  # type: ignore[attr-defined]
+    return asked
+
+
+@login_required
+@require_safe
+def request_list(request: HttpRequest) -> HttpResponse:
+    """The viewer's own requests, newest first."""
+    asked = AccessRequest.objects.filter(requester=current_user(request))
+    rows = list(asked.select_related("dataset", "decided_by")[:SHOWN])
+    return render(request, "web/requests.html", {"requests": mark_visible(request, rows)})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def request_new(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """The request form of a dataset that the viewer may discover."""
+    dataset = find_dataset(request, uuid, Action.DISCOVER)
+    form = _form(request, dataset)
+    if request.method == "POST" and form.is_valid():
+        try:
+            request_access(
+                dataset,
+                by=viewer_of(request).principal,
+                purpose=form.cleaned_data["purpose"],
+                columns=form.wanted_columns(),
+                row_filter=form.wanted_rows(),
+                duration=form.duration,
+            )
+        except LakewardenError as error:
+            form.add_error(None, sentence(error.message))
+        else:
+            messages.success(request, "Your request is sent. You will find its state here.")
+            return redirect("web:requests")
+    return render(request, "web/request_new.html", {"dataset": dataset, "form": form})
+
+
+def _form(request: HttpRequest, dataset: Dataset) -> AccessRequestForm:
+    """Columns are offered to those who may view the schema; others ask for the whole."""
+    names: Iterable[str] = ()
+    if visible_datasets(request, Action.VIEW_METADATA).filter(pk=dataset.pk).exists():
+        names = dataset.fields.present().values_list("name", flat=True)
+    data: Any = request.POST if request.method == "POST" else None
+    return AccessRequestForm(data, column_names=[name for name in names if "." not in name])
+
+
+@login_required
+@require_POST
+def request_withdraw(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Take back one of the viewer's own pending requests."""
+    asked = get_object_or_404(
+        AccessRequest, uuid=uuid, requester=current_user(request), state=RequestState.PENDING
+    )
+    try:
+        withdraw_request(asked, by=viewer_of(request).principal)
+    except LakewardenError as error:
+        messages.error(request, sentence(error.message))
+    else:
+        messages.success(request, "The request is withdrawn.")
+    return redirect("web:requests")
