@@ -25,6 +25,11 @@ app.conf.beat_schedule = {
         "schedule": 30.0,
         "options": {"queue": "processing"},
     },
+    "sweep-training-runs": {
+        "task": "serving.sweep_training_runs",
+        "schedule": 30.0,
+        "options": {"queue": "processing"},
+    },
     "resume-movements": {
         "task": "storage.resume_movements",
         "schedule": 15.0,

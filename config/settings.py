@@ -3,11 +3,16 @@
 import os
 from pathlib import Path
 
+import django_stubs_ext
 import pghistory
 import structlog
 from django.urls import reverse_lazy
+from structlog.typing import Processor
 
 from config.env import LakewardenSettings, read_settings
+
+# Makes Django's generic classes subscriptable at run time, as the type checker needs them.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 LAKEWARDEN: LakewardenSettings = read_settings(os.environ)
@@ -54,12 +59,14 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "api.middleware.TargetLimitMiddleware",
     "api.middleware.BodyLimitMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "api.middleware.TokenMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "web.middleware.PageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -140,6 +147,7 @@ SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = _SECURE
 CSRF_COOKIE_SECURE = _SECURE
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "api.problems.csrf_failure"
 SECURE_SSL_REDIRECT = _SECURE
 SECURE_HSTS_SECONDS = 31_536_000 if _SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _SECURE
@@ -186,7 +194,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["api.parsers.LimitedJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "api.pagination.KeysetPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "api.problems.handle_exception",
@@ -200,13 +208,35 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "api.documentation.add_what_operators_ask",
+    ],
 }
 
 UNFOLD = {
     "SITE_TITLE": "Lakewarden",
     "SITE_HEADER": "Lakewarden",
     "SITE_URL": "/",
+    "SITE_SYMBOL": "shield",
     "SHOW_HISTORY": True,
+    "SIDEBAR": {"navigation": "web.admin.navigation.sidebar"},
+    # The blue of the pages; each step keeps AA contrast with the text that the theme puts on it.
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .015 236)",
+            "100": "oklch(94% .03 236)",
+            "200": "oklch(88% .06 236)",
+            "300": "oklch(80% .09 236)",
+            "400": "oklch(69% .12 238)",
+            "500": "oklch(55% .12 240)",
+            "600": "oklch(46% .11 240)",
+            "700": "oklch(41% .10 240)",
+            "800": "oklch(36% .08 240)",
+            "900": "oklch(31% .06 240)",
+            "950": "oklch(24% .05 240)",
+        },
+    },
 }
 
 # Celery: late acknowledgement, one task at a time, and a limit on each.
@@ -226,7 +256,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
-_SHARED_PROCESSORS = [
+_SHARED_PROCESSORS: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

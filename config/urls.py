@@ -8,3 +8,8 @@ urlpatterns = [
     path("", include("api.urls")),
     path("", include("web.urls")),
 ]
+
+handler400 = "api.problems.bad_request"
+handler403 = "api.problems.permission_denied"
+handler404 = "api.problems.not_found"
+handler500 = "api.problems.server_error"

@@ -49,6 +49,13 @@ class World:
         """State what must hold; it goes into the report either way."""
         self.claims.append(Claim(text, expected, found))
 
+    def let_engineers_read(self, uuid: str) -> None:
+        """Grant the ML engineers `read` on a dataset, unless they have it."""
+        held = self.admin.get("/api/v1/grants", dataset=uuid)
+        if not any(grant["action"] == "read" for grant in held):
+            body = {"group": "ml-engineers", "dataset": uuid, "action": "read"}
+            self.admin.post("/api/v1/grants", body)
+
     def dataset(self, name: str, *, api: Api | None = None) -> dict[str, Any]:
         """The catalog entry of `lakewarden:<name>`, as `api` (default: the administrator) sees it."""
         rows = (api or self.admin).items("/api/v1/catalog/datasets", namespace="lakewarden", q=name)

@@ -17,6 +17,7 @@ from demo.world import (
 
 DOMAIN = "flight-operations"
 PEOPLE_DOMAIN = "passengers"
+MODELS_DOMAIN = "models"
 GROUPS = ("stewards", "analysts", "ml-engineers")
 PEOPLE: tuple[dict[str, Any], ...] = (
     {"username": STEWARD, "groups": ["stewards"], "is_staff": True},
@@ -42,6 +43,7 @@ def run(world: World) -> None:
     _make_people(world)
     admin.create("/api/v1/catalog/domains", {"name": "Flight operations"})
     admin.create("/api/v1/catalog/domains", {"name": "Passengers", "parent": DOMAIN})
+    admin.create("/api/v1/catalog/domains", {"name": "Models", "parent": DOMAIN})
     admin.put(f"/api/v1/catalog/domains/{DOMAIN}/stewards/groups/stewards")
     for namespace, domain in NAMESPACES.items():
         admin.create(
@@ -49,7 +51,7 @@ def run(world: World) -> None:
             {"namespace": [namespace], "properties": {"lakewarden.domain": domain}},
         )
     _grant_from_the_start(admin)
-    say(f"{len(GROUPS)} groups, {len(PEOPLE)} people, 2 service accounts, 2 domains")
+    say(f"{len(GROUPS)} groups, {len(PEOPLE)} people, 2 service accounts, 3 domains")
 
 
 def _make_people(world: World) -> None:
@@ -84,17 +86,19 @@ def _password_file(world: World, name: str) -> Any:
 
 def _grant_from_the_start(admin: Api) -> None:
     """Programs may write where they work; analysts and engineers may see what exists."""
-    held = {
-        (str(grant["subject"]), grant["target"], grant["action"])
-        for grant in admin.get("/api/v1/grants", domain=DOMAIN)
-    }
     wanted = [
-        ({"user": INGEST_SERVICE}, "write"),
-        ({"user": SPARK_SERVICE}, "write"),
-        ({"user": SPARK_SERVICE}, "read"),
-        ({"group": "analysts"}, "discover"),
-        ({"group": "ml-engineers"}, "discover"),
+        ({"user": INGEST_SERVICE}, DOMAIN, "write"),
+        ({"user": SPARK_SERVICE}, DOMAIN, "write"),
+        ({"user": SPARK_SERVICE}, DOMAIN, "read"),
+        ({"group": "analysts"}, DOMAIN, "discover"),
+        ({"group": "ml-engineers"}, DOMAIN, "discover"),
+        ({"group": "ml-engineers"}, MODELS_DOMAIN, "write"),
     ]
-    for subject, action in wanted:
-        if (str(subject), f"domain:{DOMAIN}", action) not in held:
-            admin.post("/api/v1/grants", {**subject, "domain": DOMAIN, "action": action})
+    held = {
+        (str(grant["subject"]), domain, grant["action"])
+        for domain in (DOMAIN, MODELS_DOMAIN)
+        for grant in admin.get("/api/v1/grants", domain=domain)
+    }
+    for subject, domain, action in wanted:
+        if (str(subject), domain, action) not in held:
+            admin.post("/api/v1/grants", {**subject, "domain": domain, "action": action})

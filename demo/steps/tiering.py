@@ -48,7 +48,7 @@ def count_rows(api: Api, uuid: str) -> int:
 def run(world: World) -> None:
     """Plan, move, verify; the reader's counts never change."""
     flights, images = world.dataset("raw.flights"), world.dataset("files.images")
-    _may_read(world, flights["uuid"])
+    world.let_engineers_read(flights["uuid"])
     _policy(world, flights["uuid"], {"partition": {"month": {"lt": OLD_MONTH}}})
     _policy(world, images["uuid"], {"keys": ["*.jpg"]})
     before = _tiers(world, flights["uuid"])
@@ -74,14 +74,6 @@ def run(world: World) -> None:
     world.figures["bytes of raw.flights a tier, after"] = after
     world.claim("old partitions are cold", expected=True, found=after.get("cold", 0) > 0)
     say(f"{len(reader.counts)} counts by the reader, all {expected:,}; tiers now {after}")
-
-
-def _may_read(world: World, uuid: str) -> None:
-    grants = world.admin.get("/api/v1/grants", dataset=uuid)
-    if not any(grant["action"] == "read" for grant in grants):
-        world.admin.post(
-            "/api/v1/grants", {"group": "ml-engineers", "dataset": uuid, "action": "read"}
-        )
 
 
 def _policy(world: World, uuid: str, condition: dict[str, Any]) -> None:

@@ -8,7 +8,8 @@ from governance.models.grant import (
     DomainUserGrant,
     GrantBase,
 )
-from governance.models.policy import Policy, PolicyVersion
+from governance.models.label import Declassification
+from governance.models.policy import Policy, PolicyStatus, PolicyVersion
 from governance.models.request import AccessRequest, RequestState
 
 __all__ = [
@@ -17,10 +18,12 @@ __all__ = [
     "AuditRecord",
     "DatasetGroupGrant",
     "DatasetUserGrant",
+    "Declassification",
     "DomainGroupGrant",
     "DomainUserGrant",
     "GrantBase",
     "Policy",
+    "PolicyStatus",
     "PolicyVersion",
     "RequestState",
 ]

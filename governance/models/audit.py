@@ -39,6 +39,9 @@ class AuditCheckpoint(models.Model):
 
     tree_size = models.BigIntegerField(unique=True)
     root_hash = models.BinaryField(max_length=32)
+    # Roots of the complete subtrees, left to right: enough to go on without reading the log again. They are not
+    # trusted: they count only while they fold to `root_hash`.
+    frontier = models.BinaryField(default=b"")
     signed_at = models.DateTimeField(default=utc_now)
     signature = models.BinaryField(max_length=64)
     key_id = models.CharField(max_length=64)

@@ -53,7 +53,7 @@ class DatasetUserGrant(GrantBase, UserObjectPermissionBase):
     content_object = models.ForeignKey(Dataset, on_delete=models.CASCADE)
 
     class Meta:
-        unique_together: list[str] = []
+        unique_together = ()
         indexes = [models.Index(fields=["user", "permission"], name="dataset_grant_by_user")]
 
 
@@ -62,7 +62,7 @@ class DatasetGroupGrant(GrantBase, GroupObjectPermissionBase):
     content_object = models.ForeignKey(Dataset, on_delete=models.CASCADE)
 
     class Meta:
-        unique_together: list[str] = []
+        unique_together = ()
         indexes = [models.Index(fields=["group", "permission"], name="dataset_grant_by_group")]
 
 
@@ -71,7 +71,7 @@ class DomainUserGrant(GrantBase, UserObjectPermissionBase):
     content_object = models.ForeignKey(Domain, on_delete=models.CASCADE)
 
     class Meta:
-        unique_together: list[str] = []
+        unique_together = ()
         indexes = [models.Index(fields=["user", "permission"], name="domain_grant_by_user")]
 
 
@@ -80,5 +80,5 @@ class DomainGroupGrant(GrantBase, GroupObjectPermissionBase):
     content_object = models.ForeignKey(Domain, on_delete=models.CASCADE)
 
     class Meta:
-        unique_together: list[str] = []
+        unique_together = ()
         indexes = [models.Index(fields=["group", "permission"], name="domain_grant_by_group")]

@@ -40,7 +40,7 @@ class User(AbstractUser):
         help_text="The person who answers for a service account.",
     )
 
-    class Meta(AbstractUser.Meta):
+    class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(is_service=False) | models.Q(is_superuser=False),
@@ -50,7 +50,7 @@ class User(AbstractUser):
 
 
 @pghistory.track()
-class Membership(User.groups.through):  # type: ignore[misc,name-defined]
+class Membership(User.groups.through):  # type: ignore[name-defined]
     """A user's place in a group; a proxy, so that its history is recorded like any other fact's."""
 
     class Meta:

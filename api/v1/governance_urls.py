@@ -1,0 +1,49 @@
+"""Routes of identity and governance."""
+
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from api.v1.audit import (
+    AuditCheckpointView,
+    AuditProofView,
+    AuditRecordViewSet,
+    AuditVerificationView,
+)
+from api.v1.grants import DecisionView, GrantsView, GrantView
+from api.v1.identity import GroupViewSet, MeView, TokenViewSet, UserViewSet
+from api.v1.policies import PolicyViewSet
+from api.v1.requests import AccessRequestViewSet
+from api.v1.stewards import StewardView
+
+router = SimpleRouter(trailing_slash=False)
+router.register("tokens", TokenViewSet, basename="token")
+router.register("groups", GroupViewSet, basename="group")
+router.register("users", UserViewSet, basename="user")
+router.register("access-requests", AccessRequestViewSet, basename="access-request")
+router.register("policies", PolicyViewSet, basename="policy")
+router.register("audit/records", AuditRecordViewSet, basename="audit-record")
+
+urlpatterns = [
+    path("me", MeView.as_view(), name="me"),
+    path("grants", GrantsView.as_view(), name="grants"),
+    path("grants/<uuid:uuid>", GrantView.as_view(), name="grant"),
+    path(
+        "catalog/datasets/<uuid:uuid>/decisions", DecisionView.as_view(), name="dataset-decisions"
+    ),
+    path(
+        "catalog/domains/<slug:slug>/stewards/users/<str:name>",
+        StewardView.as_view(),
+        {"kind": "users"},
+        name="domain-user-steward",
+    ),
+    path(
+        "catalog/domains/<slug:slug>/stewards/groups/<str:name>",
+        StewardView.as_view(),
+        {"kind": "groups"},
+        name="domain-group-steward",
+    ),
+    path("audit/verification", AuditVerificationView.as_view(), name="audit-verification"),
+    path("audit/checkpoint", AuditCheckpointView.as_view(), name="audit-checkpoint"),
+    path("audit/records/<int:sequence>/proof", AuditProofView.as_view(), name="audit-record-proof"),
+    path("", include(router.urls)),
+]

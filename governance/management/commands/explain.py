@@ -1,0 +1,58 @@
+"""`manage.py explain USER DATASET`: what the kernel answers, and why."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from catalog.models import Dataset
+from governance.policy.types import Action, Decision
+from governance.queries import decide_on, load_facts, principal_of
+from identity.models import User
+
+
+class Command(BaseCommand):
+    help = "Explain what USER may do with DATASET (namespace:name or UUID), action by action."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("user", help="user name")
+        parser.add_argument("dataset", help="namespace:name, or the UUID")
+        parser.add_argument("--action", choices=[str(a) for a in Action], help="only this one")
+        parser.add_argument("--purpose", help="the purpose that the user would declare")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = User.objects.filter(username=options["user"]).first()
+        if user is None:
+            raise CommandError(f"there is no user `{options['user']}`")
+        dataset = _find(options["dataset"])
+        principal = principal_of(user, purpose=options["purpose"])
+        facts = load_facts(principal)
+        for action in [Action(options["action"])] if options["action"] else Action:
+            decision = decide_on(principal, action, dataset, facts=facts)
+            self._print(action, decision)
+
+    def _print(self, action: Action, decision: Decision) -> None:
+        self.stdout.write(f"{action}: {decision.effect}")
+        for reason in decision.reasons:
+            version = f" v{reason.version}" if reason.version else ""
+            self.stdout.write(f"  {reason.kind}{version}: {reason.text}")
+        if decision.obligations is None:
+            return
+        self.stdout.write(f"  rows: {decision.obligations.row_filter or 'all'}")
+        for rule in decision.obligations.columns:
+            mask = f", masked by {rule.mask}" if rule.mask else ""
+            when = f", only where {rule.visible_when}" if rule.visible_when else ""
+            self.stdout.write(f"  column {rule.name} ({rule.type}){mask}{when}")
+
+
+def _find(text: str) -> Dataset:
+    namespace, _, name = text.rpartition(":")
+    found = Dataset.objects.filter(namespace=namespace, name=name).first() if namespace else None
+    if found is None and len(text) == len("00000000-0000-0000-0000-000000000000"):
+        try:
+            found = Dataset.objects.filter(uuid=text).first()
+        except ValueError:
+            found = None
+    if found is None:
+        raise CommandError(f"there is no dataset `{text}`; expected namespace:name or its UUID")
+    return found

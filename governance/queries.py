@@ -1,0 +1,252 @@
+"""What a principal may see and do. Every path to metadata or data goes through here, and asks nobody else.
+
+Each function takes `facts` where the caller has loaded them already; without, they are read anew.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from catalog.models import Dataset, Domain
+from core.clock import utc_now
+from core.errors import NotFoundError, PermissionDeniedError
+from governance.facts import (
+    GRANT_MODELS,
+    grant_rows,
+    held_by,
+    load_facts,
+    load_resource,
+    principal_of,
+)
+from governance.models import (
+    AccessRequest,
+    DatasetGroupGrant,
+    DatasetUserGrant,
+    GrantBase,
+    RequestState,
+)
+from governance.policy import decide, restrict
+from governance.policy.decide import missing
+from governance.policy.types import (
+    Action,
+    Decision,
+    EntityId,
+    Facts,
+    Grant,
+    Principal,
+    Subject,
+    Target,
+)
+from governance.restriction import to_condition
+
+__all__ = [
+    "decide_as_if_granted",
+    "decide_on",
+    "decide_read",
+    "get_visible_dataset",
+    "load_facts",
+    "may_administer_domain",
+    "principal_of",
+    "requests_to_decide",
+    "require",
+    "require_domain",
+    "visible_datasets",
+    "visible_domains",
+    "visible_grants",
+    "visible_requests",
+]
+
+
+def visible_datasets(
+    principal: Principal, *, action: Action = Action.DISCOVER, facts: Facts | None = None
+) -> QuerySet[Dataset]:
+    """The live datasets to which the principal may do `action`; the restriction is part of the SQL."""
+    facts = facts or load_facts(principal)
+    condition = to_condition(restrict(principal, action, facts), domains=facts.domains)
+    return Dataset.objects.live().filter(condition)
+
+
+def visible_domains(principal: Principal, *, facts: Facts | None = None) -> QuerySet[Domain]:
+    """The domains that hold something the principal may discover, or that they steward, and those above them."""
+    facts = facts or load_facts(principal)
+    if principal.is_superuser and principal.is_active and principal.token_allows(Action.DISCOVER):
+        return Domain.objects.all()
+    shown: set[EntityId] = set(
+        visible_datasets(principal, facts=facts)
+        .exclude(domain=None)
+        .order_by()
+        .values_list("domain_id", flat=True)
+        .distinct()
+    )
+    shown |= {each for each in facts.domains if may_administer_domain(principal, each, facts=facts)}
+    for each in list(shown):
+        shown.update(_chain(each, facts))
+    return Domain.objects.filter(pk__in=shown)
+
+
+def get_visible_dataset(
+    principal: Principal,
+    dataset: int | str | UUID,
+    *,
+    action: Action = Action.DISCOVER,
+    facts: Facts | None = None,
+) -> Dataset:
+    """The live dataset with this primary key or UUID.
+
+    Raises NotFoundError, in the same words, where there is none and where the principal may not do `action`.
+    """
+    rows = visible_datasets(principal, action=action, facts=facts).select_related("domain")
+    try:
+        key = Q(pk=dataset) if isinstance(dataset, int) else Q(uuid=UUID(str(dataset)))
+    except ValueError:
+        raise _not_found() from None
+    found = rows.filter(key).first()
+    if found is None:
+        raise _not_found()
+    return found
+
+
+def decide_on(
+    principal: Principal, action: Action, dataset: Dataset, *, facts: Facts | None = None
+) -> Decision:
+    """The kernel's decision about one dataset. With a deleted one nobody may do anything."""
+    if dataset.deleted_at is not None:
+        return Decision("deny", (missing(action),))
+    facts = facts or load_facts(principal)
+    return decide(principal, action, load_resource(dataset, domains=facts.domains), facts)
+
+
+def decide_read(
+    principal: Principal,
+    dataset: Dataset,
+    *,
+    purpose: str | None = None,
+    facts: Facts | None = None,
+) -> Decision:
+    """Whether the principal may read the data for this purpose, and which rows, columns and masks then hold."""
+    asking = principal if purpose is None else replace(principal, purpose=purpose)
+    return decide_on(asking, Action.READ, dataset, facts=facts)
+
+
+def decide_as_if_granted(
+    principal: Principal,
+    dataset: Dataset,
+    *,
+    row_filter: str | None = None,
+    columns: Collection[str] | None = None,
+    facts: Facts | None = None,
+) -> Decision:
+    """What the principal could read if this rectangle were granted as well: what an approver is about to open."""
+    facts = facts or load_facts(principal)
+    proposed = Grant(
+        id="proposed",
+        subject=Subject("user", principal.id),
+        target=Target("dataset", dataset.pk),
+        action=Action.READ,
+        row_filter=row_filter or None,
+        columns=None if columns is None else frozenset(columns),
+    )
+    supposed = replace(facts, grants=(*facts.grants, proposed))
+    return decide_on(principal, Action.READ, dataset, facts=supposed)
+
+
+def require(
+    principal: Principal, action: Action, dataset: Dataset, *, facts: Facts | None = None
+) -> Decision:
+    """The decision, where it allows.
+
+    Raises PermissionDeniedError with the reasons, or NotFoundError where the principal may not even know the dataset.
+    """
+    facts = facts or load_facts(principal)
+    if dataset.deleted_at is not None:
+        raise _not_found()
+    resource = load_resource(dataset, domains=facts.domains)
+    decision = decide(principal, action, resource, facts)
+    if decision.allowed:
+        return decision
+    if not decide(principal, Action.DISCOVER, resource, facts).allowed:
+        raise _not_found()
+    raise PermissionDeniedError(
+        f"you may not `{action}` this dataset", reasons=[each.text for each in decision.reasons]
+    )
+
+
+def may_administer_domain(
+    principal: Principal, domain: EntityId, *, facts: Facts | None = None
+) -> bool:
+    """Whether the principal stewards this domain or one above it, or is a superuser."""
+    if not principal.is_active or not principal.token_allows(Action.ADMINISTER):
+        return False
+    if principal.is_superuser:
+        return True
+    facts = facts or load_facts(principal)
+    mine = facts.index.domains_of(principal, role="steward")
+    return not mine.isdisjoint(_chain(domain, facts))
+
+
+def require_domain(principal: Principal, domain: Domain, *, facts: Facts | None = None) -> None:
+    """Raises PermissionDeniedError, or NotFoundError for a domain that is not shown, to all but its administrators."""
+    facts = facts or load_facts(principal)
+    if may_administer_domain(principal, domain.pk, facts=facts):
+        return
+    if not visible_domains(principal, facts=facts).filter(pk=domain.pk).exists():
+        raise NotFoundError("there is no such domain")
+    raise PermissionDeniedError("you do not administer this domain")
+
+
+def visible_requests(
+    principal: Principal, *, facts: Facts | None = None
+) -> QuerySet[AccessRequest]:
+    """The principal's own requests, and those for datasets on which they may approve."""
+    approvable = visible_datasets(principal, action=Action.APPROVE, facts=facts).order_by()
+    return AccessRequest.objects.filter(
+        Q(requester=principal.id) | Q(dataset__in=approvable.values("pk"))
+    ).select_related("dataset", "requester", "decided_by")
+
+
+def requests_to_decide(
+    principal: Principal, *, facts: Facts | None = None
+) -> QuerySet[AccessRequest]:
+    """The pending requests that the principal may decide: not their own. Oldest first."""
+    approvable = visible_datasets(principal, action=Action.APPROVE, facts=facts).order_by()
+    return (
+        AccessRequest.objects.filter(
+            state=RequestState.PENDING, dataset__in=approvable.values("pk")
+        )
+        .exclude(requester=principal.id)
+        .select_related("dataset", "requester")
+        .order_by("created_at", "pk")
+    )
+
+
+def visible_grants(
+    principal: Principal, dataset: Dataset, *, facts: Facts | None = None
+) -> list[GrantBase]:
+    """The grants in force that reach this dataset: all for its approvers, their own for everybody else."""
+    facts = facts or load_facts(principal)
+    all_of_them = decide_on(principal, Action.APPROVE, dataset, facts=facts).allowed
+    found: list[GrantBase] = []
+    for model in GRANT_MODELS:
+        on_dataset = model in (DatasetUserGrant, DatasetGroupGrant)
+        targets = [dataset.pk] if on_dataset else _chain(dataset.domain_id, facts)
+        rows = grant_rows(model).filter(
+            Q(expires_at=None) | Q(expires_at__gt=utc_now()), content_object__in=targets
+        )
+        if not all_of_them:
+            rows = rows.filter(held_by(principal, model))
+        found += rows.select_related("permission", "content_object").order_by("pk")
+    return found
+
+
+def _chain(domain: EntityId, facts: Facts) -> list[EntityId]:
+    chain: list[EntityId] = []
+    while domain in facts.domains and domain not in chain:
+        chain.append(domain)
+        domain = facts.domains[domain].parent_id
+    return chain
+
+
+def _not_found() -> NotFoundError:
+    return NotFoundError("there is no such dataset")

@@ -1,0 +1,31 @@
+"""Writes of `governance`, one noun a file."""
+
+from governance.services.audit import record, record_decision, seal, seal_all
+from governance.services.grants import expire_grants, grant_access, revoke_grant
+from governance.services.labels import approve_declassification, withdraw_declassification
+from governance.services.policies import publish_policy, retire_policy, save_policy_draft
+from governance.services.requests import (
+    approve_request,
+    deny_request,
+    request_access,
+    withdraw_request,
+)
+
+__all__ = [
+    "approve_declassification",
+    "approve_request",
+    "deny_request",
+    "expire_grants",
+    "grant_access",
+    "publish_policy",
+    "record",
+    "record_decision",
+    "request_access",
+    "retire_policy",
+    "revoke_grant",
+    "save_policy_draft",
+    "seal",
+    "seal_all",
+    "withdraw_declassification",
+    "withdraw_request",
+]

@@ -1,0 +1,236 @@
+"""Giving, revoking and clearing away grants. Who holds what is decided by `governance.queries`, never here."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+
+from catalog.models import Dataset, Domain
+from core import audit
+from core.clock import utc_now
+from core.errors import InvalidInputError, NotFoundError, PermissionDeniedError
+from governance.facts import (
+    ACTION_BY_VERB,
+    GRANT_MODELS,
+    VERB_BY_ACTION,
+    grant_rows,
+    load_columns,
+    load_facts,
+)
+from governance.models import (
+    AccessRequest,
+    DatasetGroupGrant,
+    DatasetUserGrant,
+    DomainGroupGrant,
+    DomainUserGrant,
+    GrantBase,
+    RequestState,
+)
+from governance.policy.binding import ANY_ATTRIBUTES, bind
+from governance.policy.rows import parse_row_filter
+from governance.policy.types import Action, Principal
+from governance.queries import require, require_domain
+from governance.services.audit import resource_name
+from identity.models import User
+
+EXPIRY_BATCH = 500
+
+_MODELS: dict[tuple[type, type], type[GrantBase]] = {
+    (User, Dataset): DatasetUserGrant,
+    (Group, Dataset): DatasetGroupGrant,
+    (User, Domain): DomainUserGrant,
+    (Group, Domain): DomainGroupGrant,
+}
+
+
+@transaction.atomic
+def grant_access(
+    *,
+    by: Principal,
+    subject: User | Group,
+    target: Dataset | Domain,
+    action: Action,
+    row_filter: str | None = None,
+    columns: Collection[str] | None = None,
+    purpose: str = "",
+    expires_at: datetime | None = None,
+) -> GrantBase:
+    """Give `subject` the right to do `action` on `target`, for some rows and columns where `action` is `read`.
+
+    `by` must be allowed to approve on the target, and never grants to themselves or to a group that they are in.
+    Raises PermissionDeniedError, NotFoundError, or InvalidInputError for a filter or columns that do not fit.
+    """
+    _require_approver(by, target)
+    is_own = subject.pk == by.id if isinstance(subject, User) else subject.pk in by.groups
+    if is_own:
+        raise PermissionDeniedError("nobody grants access to themselves or to their own group")
+    check_rectangle(target, action=action, row_filter=row_filter, columns=columns)
+    if expires_at is not None and expires_at <= utc_now():
+        raise InvalidInputError("`expires_at` must be in the future")
+    return create_grant(
+        actor=by.username,
+        granted_by=by,
+        subject=subject,
+        target=target,
+        action=action,
+        row_filter=row_filter,
+        columns=columns,
+        purpose=purpose,
+        expires_at=expires_at,
+    )
+
+
+def create_grant(
+    *,
+    actor: str,
+    granted_by: Principal | None,
+    subject: User | Group,
+    target: Dataset | Domain,
+    action: Action,
+    row_filter: str | None = None,
+    columns: Collection[str] | None = None,
+    purpose: str = "",
+    expires_at: datetime | None = None,
+    request: AccessRequest | None = None,
+) -> GrantBase:
+    """Store a grant that was decided already, with its audit record, in the caller's transaction.
+
+    `granted_by` is None for what the system gives to itself at installation.
+    """
+    target_type = type(target)
+    model: Any = _MODELS[_base(subject), target_type]
+    row: GrantBase = model.objects.create(
+        permission=_permission(target_type, action),
+        content_object=target,
+        row_filter=row_filter or None,
+        columns=None if columns is None else sorted(columns),
+        purpose=purpose,
+        expires_at=expires_at,
+        granted_by_id=None if granted_by is None else granted_by.id,
+        request=request,
+        **{"user" if isinstance(subject, User) else "group": subject},
+    )
+    audit.record(
+        actor=actor, action="grant.create", resource=_target_name(target), payload=describe(row)
+    )
+    return row
+
+
+@transaction.atomic
+def revoke_grant(grant: GrantBase, *, by: Principal, reason: str = "") -> None:
+    """Take a grant back, at once. Approvers of the target may, and users may give up what is theirs alone.
+
+    Raises NotFoundError where it is gone already.
+    """
+    row = grant_rows(type(grant)).select_for_update(of=("self",)).filter(pk=grant.pk).first()
+    if row is None:
+        raise NotFoundError("there is no such grant")
+    held: Any = row
+    if getattr(held, "user_id", None) != by.id:
+        _require_approver(by, held.content_object)
+    _remove(held, actor=by.username, action="grant.revoke", state=RequestState.REVOKED, why=reason)
+
+
+def expire_grants(*, now: datetime | None = None) -> int:
+    """Remove grants whose time is over; returns how many. Decisions never wait for this: they compare with the time."""
+    moment = now or utc_now()
+    total = 0
+    for model in GRANT_MODELS:
+        while expired := _expire_batch(model, moment):
+            total += expired
+    return total
+
+
+@transaction.atomic
+def _expire_batch(model: type[GrantBase], now: datetime) -> int:
+    rows = list(
+        grant_rows(model)
+        .select_for_update(skip_locked=True, of=("self",))
+        .filter(expires_at__lte=now)
+        .order_by("pk")[:EXPIRY_BATCH]
+    )
+    for row in rows:
+        _remove(row, actor="system", action="grant.expire", state=RequestState.EXPIRED, why="")
+    return len(rows)
+
+
+def check_rectangle(
+    target: Dataset | Domain,
+    *,
+    action: Action,
+    row_filter: str | None,
+    columns: Collection[str] | None,
+) -> None:
+    """Raise InvalidInputError or RowFilterError where rows and columns cannot be those of the target.
+
+    On a domain only the language of the filter is checked: what a filter does not fit, it does not open.
+    """
+    if action not in VERB_BY_ACTION:
+        raise InvalidInputError(f"`{action}` comes with a role and is not granted")
+    if action is not Action.READ and (row_filter or columns is not None):
+        raise InvalidInputError("only a grant of `read` has rows and columns")
+    if columns is not None and not columns:
+        raise InvalidInputError("`columns` must name at least one column")
+    condition = parse_row_filter(row_filter) if row_filter else None
+    if isinstance(target, Domain):
+        return
+    fields = {each.name: each.type for each in load_columns([target.pk]).get(target.pk, ())}
+    unknown = sorted(set(columns or ()) - set(fields))
+    if unknown:
+        raise InvalidInputError(f"`columns` names `{unknown[0]}`, which the dataset does not have")
+    if condition is not None:
+        bind(condition, field_types=fields, attributes=ANY_ATTRIBUTES)
+
+
+def describe(grant: GrantBase) -> dict[str, Any]:
+    """A grant as the audit log and the API tell of it."""
+    row: Any = grant
+    verb = row.permission.codename.rpartition("_")[0]
+    holder = (
+        {"user": row.user.get_username()} if hasattr(row, "user_id") else {"group": row.group.name}
+    )
+    return {
+        "grant": str(row.uuid),
+        "subject": holder,
+        "target": _target_name(row.content_object),
+        "action": str(ACTION_BY_VERB[verb]),
+        "row_filter": row.row_filter,
+        "columns": row.columns,
+        "purpose": row.purpose,
+        "expires_at": row.expires_at.isoformat() if row.expires_at else None,
+        "request": str(row.request.uuid) if row.request else None,
+    }
+
+
+def _remove(row: Any, *, actor: str, action: str, state: RequestState, why: str) -> None:
+    payload = {**describe(row), "reason": why}
+    request_id, target = row.request_id, row.content_object
+    row.delete()
+    if request_id is not None:
+        AccessRequest.objects.filter(pk=request_id, state=RequestState.APPROVED).update(state=state)
+    audit.record(actor=actor, action=action, resource=_target_name(target), payload=payload)
+
+
+def _require_approver(by: Principal, target: Dataset | Domain) -> None:
+    facts = load_facts(by)
+    if isinstance(target, Dataset):
+        require(by, Action.APPROVE, target, facts=facts)
+    else:
+        require_domain(by, target, facts=facts)
+
+
+def _permission(target_type: type[Dataset] | type[Domain], action: Action) -> Permission:
+    content_type = ContentType.objects.get_for_model(target_type)
+    codename = f"{VERB_BY_ACTION[action]}_{content_type.model}"
+    return Permission.objects.get(content_type=content_type, codename=codename)
+
+
+def _target_name(target: Dataset | Domain) -> str:
+    return resource_name(target) if isinstance(target, Dataset) else f"domain:{target.slug}"
+
+
+def _base(subject: User | Group) -> type:
+    return User if isinstance(subject, User) else Group

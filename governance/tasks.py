@@ -1,0 +1,18 @@
+"""Background work of `governance`. Both tasks may run at any time and any number of times."""
+
+from celery import shared_task
+
+from governance.services.audit import seal_all
+from governance.services.grants import expire_grants
+
+
+@shared_task(name="governance.expire_grants")
+def expire_grants_task() -> int:
+    """Clear away grants whose time is over; decisions do not wait for it."""
+    return expire_grants()
+
+
+@shared_task(name="governance.seal_audit")
+def seal_audit_task() -> int:
+    """Seal what was committed since the last checkpoint."""
+    return seal_all()
