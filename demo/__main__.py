@@ -12,7 +12,7 @@ from rich.table import Table
 from demo.inputs import fetch_inputs
 from demo.progress import bar, console, step
 from demo.steps import access, files, kafka, lineage, models, people, processing, proof, tiering
-from demo.world import World, open_world
+from demo.world import ANALYST, OUTSIDER, SCIENTIST, STEWARD, World, open_world
 
 
 def fetch(world: World) -> None:
@@ -66,10 +66,10 @@ def _print_doors(world: World) -> None:
     admin = os.environ.get("LAKEWARDEN_ADMIN_USER", "admin")
     doors.add_row("administrator", admin, os.environ.get("LAKEWARDEN_ADMIN_PASSWORD", ""))
     for role, name in (
-        ("steward", people.STEWARD),
-        ("analyst", people.ANALYST),
-        ("ML engineer", people.SCIENTIST),
-        ("outsider", people.OUTSIDER),
+        ("steward", STEWARD),
+        ("analyst", ANALYST),
+        ("ML engineer", SCIENTIST),
+        ("outsider", OUTSIDER),
     ):
         doors.add_row(role, name, world.passwords.get(name, ""))
     console.print(doors)

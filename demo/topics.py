@@ -22,8 +22,10 @@ INTEGERS = [
     "arr_time",
     "sched_arr_time",
     "flight",
+    "hour",
+    "minute",
 ]
-NUMBERS = ["dep_delay", "arr_delay", "air_time", "distance", "hour", "minute"]
+NUMBERS = ["dep_delay", "arr_delay", "air_time", "distance"]
 # What goes wrong in real feeds: cut off, not JSON at all, a word where a number belongs, wrong bytes.
 BROKEN = (
     b'{"year": 2013, "month": 5, "day"',

@@ -18,7 +18,7 @@ TABLES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "airports": ("csv", "csv/airports.csv", NOT_KNOWN),
     "cars": ("json", "json/cars.json", {}),
     "subdivisions": ("json", "json/iso3166-2.json", {"row_path": "3166-2"}),
-    "countries": ("xml", "xml/iso_3166-1.xml", {"row_path": "iso_3166_entry"}),
+    "countries": ("xml", "xml/iso_3166-1.xml", {"row_path": "iso_3166_entries/iso_3166_entry"}),
 }
 COLLECTIONS = {"images": "image", "text": "text", "audio": "audio"}
 # What these files hold when counted by other means (csv, json and lxml of the standard tools).

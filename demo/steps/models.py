@@ -11,7 +11,7 @@ NAME = "flight_delay"
 FEATURES = ["month", "hour", "distance", "temp", "wind_speed", "precip", "visib", "seats"]
 TRAIN_SECONDS = 240
 # An evening flight in July through wind, and one on a clear October morning.
-CASES = [[7, 20, 1400, 78, 22, 0.1, 6, 150], [10, 6, 1400, 60, 4, 0, 10, 150]]
+CASES: list[list[float]] = [[7, 20, 1400, 78, 22, 0.1, 6, 150], [10, 6, 1400, 60, 4, 0, 10, 150]]
 
 
 def run(world: World) -> None:

@@ -100,12 +100,12 @@ def _move(world: World, name: str, uuid: str) -> None:
 
         def finished() -> bool:
             states = world.admin.get(f"/api/v1/storage/tiering-runs/{run_['uuid']}")["states"]
-            done = sum(states.get(state, {}).get("files", 0) for state in ("done",))
+            done: int = states.get("done", {}).get("movements", 0)
             advance(done)
-            failed = states.get("failed", {}).get("files", 0)
+            failed = states.get("failed", {}).get("movements", 0)
             if failed:
                 raise SystemExit(f"{failed} movements of {name} failed: {states}")
-            return done >= moves
+            return bool(done >= moves)
 
         wait_until(finished, seconds=MOVE_SECONDS, what=f"{name} to move")
     cost = report["cost"]

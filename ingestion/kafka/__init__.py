@@ -1,0 +1,1 @@
+"""Reading Kafka topics: partitions assigned by hand, offsets kept by us."""

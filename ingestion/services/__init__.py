@@ -1,0 +1,1 @@
+"""Writes of `ingestion`: each one transaction with its audit record."""

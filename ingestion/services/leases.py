@@ -1,0 +1,103 @@
+"""Taking, proving and giving back leases. Times are the database's, so that clocks of workers do not matter."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+from django.db import DatabaseError, connection
+
+from ingestion.errors import LeaseHeldError, LeaseLostError
+
+DEFAULT_SECONDS = 20.0
+
+log = structlog.get_logger(__name__)
+
+# A lease that has run out may be taken; every taking raises the fencing token.
+_TAKE = """
+INSERT INTO ingestion_lease (name, holder, fencing_token, expires_at)
+VALUES (%(name)s, %(holder)s, 1, clock_timestamp() + make_interval(secs => %(seconds)s))
+ON CONFLICT (name) DO UPDATE
+   SET holder = EXCLUDED.holder,
+       fencing_token = ingestion_lease.fencing_token + 1,
+       expires_at = EXCLUDED.expires_at
+ WHERE ingestion_lease.expires_at <= clock_timestamp()
+RETURNING fencing_token
+"""
+# The row lock keeps a new holder out until the transaction that proves its token is over.
+_PROVE = """
+UPDATE ingestion_lease
+   SET expires_at = clock_timestamp() + make_interval(secs => %(seconds)s)
+ WHERE name = %(name)s AND fencing_token = %(token)s
+"""
+_RELEASE = """
+UPDATE ingestion_lease SET expires_at = clock_timestamp()
+ WHERE name = %(name)s AND fencing_token = %(token)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLease:
+    name: str
+    token: int
+    seconds: float
+
+
+def take_lease(name: str, *, seconds: float = DEFAULT_SECONDS) -> HeldLease:
+    """Take the lease for `seconds`; raises `LeaseHeldError` while somebody else has it."""
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, {"name": name, "holder": holder, "seconds": seconds})
+        row = cursor.fetchone()
+    if row is None:
+        raise LeaseHeldError(f"`{name}` is being worked on by another task")
+    return HeldLease(name=name, token=row[0], seconds=seconds)
+
+
+def prove_lease(lease: HeldLease) -> None:
+    """Prolong the lease and lock it to the end of the transaction; raises `LeaseLostError`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PROVE, {"name": lease.name, "token": lease.token, "seconds": lease.seconds})
+        if cursor.rowcount != 1:
+            raise LeaseLostError(f"`{lease.name}` was taken over by another task")
+
+
+@contextmanager
+def keep_lease(lease: HeldLease) -> Iterator[None]:
+    """Prolong the lease from a second thread while the block runs, however long one batch takes.
+
+    A process that is killed stops prolonging, so its lease still ends after `lease.seconds`. INVARIANT: safety never
+    rests on this; `prove_lease` in the committing transaction is what fences.
+    """
+    stop = threading.Event()
+    keeper = threading.Thread(target=_prolong, args=(lease, stop), name="lease", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        keeper.join()
+
+
+def _prolong(lease: HeldLease, stop: threading.Event) -> None:
+    values = {"name": lease.name, "token": lease.token, "seconds": lease.seconds}
+    try:
+        while not stop.wait(lease.seconds / 3):
+            with connection.cursor() as cursor:
+                cursor.execute(_PROVE, values)
+                if cursor.rowcount != 1:
+                    return
+    except DatabaseError as error:
+        # The lease then ends by itself, and the commit finds out.
+        log.warning("lease is not prolonged", lease=lease.name, error=type(error).__name__)
+    finally:
+        connection.close()
+
+
+def release_lease(lease: HeldLease) -> None:
+    """Give the lease back; one that was lost stays with its new holder."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RELEASE, {"name": lease.name, "token": lease.token})
