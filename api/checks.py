@@ -40,6 +40,6 @@ def check_redis(*, databases: Sequence[str] | None = None, **kwargs: Any) -> lis
     except redis.RedisError as error:
         return [Error(f"Redis at `REDIS_URL` failed: {type(error).__name__}", id="lakewarden.E002")]
     version = str(info.get("valkey_version") or info["redis_version"])
-    if int(version.split(".")[0]) < MIN_REDIS_MAJOR:
+    if int(version.split(".", maxsplit=1)[0]) < MIN_REDIS_MAJOR:
         return [Error(f"Redis {version} is too old: expected 6 or newer", id="lakewarden.E003")]
     return []

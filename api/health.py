@@ -1,8 +1,11 @@
 """Liveness, readiness and metrics: what an operator's probes ask."""
 
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
+import psycopg
 import redis
 import structlog
 from confluent_kafka.admin import AdminClient
@@ -12,46 +15,119 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from core.errors import LakewardenError, UnauthenticatedError
+from api.authentication import require_scope
+from api.problems import problem_response
+from core.errors import LakewardenError, PermissionDeniedError, UnauthenticatedError
+from storage.backends import open_location_url
 
 logger = structlog.get_logger(__name__)
 
+# How long an answer may wait for a dependency, however silent that is.
 PROBE_SECONDS = 3.0
+# Anybody may ask, so the dependencies are asked no more often than this.
+FRESH_SECONDS = 1.0
+_CLIENT_SECONDS = 2
 
 
 def probe_database() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+    """Open a connection of its own: the request's may be healthy while no further one is given."""
+    params = {**connection.get_connection_params(), "connect_timeout": _CLIENT_SECONDS}
+    with psycopg.connect(**params) as own:
+        own.execute("SELECT 1")
 
 
 def probe_redis() -> None:
     with redis.Redis.from_url(
         settings.LAKEWARDEN.redis_url,
-        socket_timeout=PROBE_SECONDS,
-        socket_connect_timeout=PROBE_SECONDS,
+        socket_timeout=_CLIENT_SECONDS,
+        socket_connect_timeout=_CLIENT_SECONDS,
     ) as client:
         client.ping()
 
 
 def probe_kafka() -> None:
     config = settings.LAKEWARDEN.kafka.as_librdkafka()
-    AdminClient({**config, "log_level": 0}).list_topics(timeout=PROBE_SECONDS)
+    AdminClient({**config, "log_level": 0}).list_topics(timeout=_CLIENT_SECONDS)
 
 
 def probe_object_store() -> None:
-    from storage.backends import open_location_url
-
     open_location_url(settings.LAKEWARDEN.hot_url).check()
 
 
-PROBES: dict[str, Callable[[], None]] = {
-    "postgresql": probe_database,
-    "redis": probe_redis,
-    "kafka": probe_kafka,
-    "object-store": probe_object_store,
-}
-# Without these two nothing can be answered; without the others much still can.
-ESSENTIAL = frozenset({"postgresql", "redis"})
+@dataclass
+class Probe:
+    """One dependency. `check` raises when it is down; without an essential one nothing can be answered."""
+
+    name: str
+    check: Callable[[], None]
+    essential: bool = False
+    _thread: threading.Thread | None = field(default=None, repr=False)
+    _error: BaseException | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Check in a thread, unless the last check still hangs: so a silent dependency costs one thread."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(
+                target=self._run, name=f"probe-{self.name}", daemon=True
+            )
+            self._thread.start()
+
+    def finish(self, *, started: float) -> dict[str, object]:
+        """The state, at the latest PROBE_SECONDS after `started` (of `time.perf_counter`)."""
+        assert self._thread is not None  # noqa: S101 - start() comes first
+        self._thread.join(max(0.0, started + PROBE_SECONDS - time.perf_counter()))
+        if self._thread.is_alive():
+            reason = f"no answer in {PROBE_SECONDS:g} s"
+        elif self._error is not None:
+            reason = type(self._error).__name__
+        else:
+            return {"status": "up"}
+        # The kind of error only: its text may name hosts and users.
+        logger.warning("dependency is down", dependency=self.name, error=reason)
+        return {"status": "down", "essential": self.essential}
+
+    def _run(self) -> None:
+        try:
+            self.check()
+        except Exception as error:  # noqa: BLE001 - whatever a client library raises means "down"
+            self._error = error
+        else:
+            self._error = None
+
+
+class Readiness:
+    """The states of all dependencies, asked side by side, and kept for FRESH_SECONDS."""
+
+    def __init__(self, probes: list[Probe]) -> None:
+        self.probes = probes
+        self._lock = threading.Lock()
+        self._states: dict[str, dict[str, object]] = {}
+        self._asked_at = float("-inf")
+
+    def states(self) -> dict[str, dict[str, object]]:
+        """State by name of dependency; callers that come together share one round of questions."""
+        with self._lock:
+            if time.perf_counter() - self._asked_at > FRESH_SECONDS:
+                started = time.perf_counter()
+                for probe in self.probes:
+                    probe.start()
+                self._states = {each.name: each.finish(started=started) for each in self.probes}
+                self._asked_at = time.perf_counter()
+            return self._states
+
+    def forget(self) -> None:
+        """Ask again at the next call."""
+        self._asked_at = float("-inf")
+
+
+READINESS = Readiness(
+    [
+        Probe("postgresql", probe_database, essential=True),
+        Probe("redis", probe_redis, essential=True),
+        Probe("kafka", probe_kafka),
+        Probe("object-store", probe_object_store),
+    ]
+)
 
 
 @require_safe
@@ -68,30 +144,30 @@ def ready(request: HttpRequest) -> HttpResponse:
     Names and states only: errors of the dependencies go to the log.
     """
     del request
-    states: dict[str, dict[str, object]] = {}
-    for name, probe in PROBES.items():
-        started = time.perf_counter()
-        try:
-            probe()
-        except Exception as error:  # noqa: BLE001 - whatever a client library raises means "down"
-            logger.warning("dependency is down", dependency=name, error=type(error).__name__)
-            states[name] = {"status": "down", "essential": name in ESSENTIAL}
-        else:
-            elapsed = round((time.perf_counter() - started) * 1000, 1)
-            states[name] = {"status": "up", "milliseconds": elapsed}
-    down = {name for name, state in states.items() if state["status"] == "down"}
-    status = "down" if down & ESSENTIAL else "degraded" if down else "ok"
+    states = READINESS.states()
+    down = [state for state in states.values() if state["status"] == "down"]
+    essential = any(state["essential"] for state in down)
+    status = "down" if essential else "degraded" if down else "ok"
     return JsonResponse(
-        {"status": status, "dependencies": states}, status=503 if status == "down" else 200
+        {"status": status, "dependencies": states}, status=503 if essential else 200
     )
 
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus metrics, for those who may see them: staff, or a token with the scope `read`."""
-    if not request.user.is_authenticated or not request.user.is_staff:
-        from api.problems import problem_response
-
-        error: LakewardenError = UnauthenticatedError("metrics need the token of a staff user")
+    """Prometheus metrics, for staff: by session, or by a token with the scope `read`."""
+    try:
+        _require_staff(request)
+    except LakewardenError as error:
         return problem_response(error)
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _require_staff(request: HttpRequest) -> None:
+    if not request.user.is_authenticated:
+        raise UnauthenticatedError("metrics need the token of a staff user")
+    token = getattr(request, "api_token", None)
+    if token is not None:
+        require_scope(token, method=request.method or "GET")
+    if not request.user.is_staff:
+        raise PermissionDeniedError("metrics are for staff users")

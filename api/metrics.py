@@ -14,6 +14,8 @@ from catalog.models import Dataset, Run
 from governance.models import AccessRequest, AuditRecord
 from storage.models import Movement
 
+# A client may send any word as a method; each label value costs memory for ever.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 REQUESTS = Counter(
     "lakewarden_http_requests_total", "Requests answered", ["method", "route", "status"]
 )
@@ -36,7 +38,8 @@ class MetricsMiddleware:
         response = self.get_response(request)
         match = request.resolver_match
         route = match.route if match else "unmatched"
-        REQUESTS.labels(request.method, route, str(response.status_code)).inc()
+        method = request.method if request.method in METHODS else "other"
+        REQUESTS.labels(method, route, str(response.status_code)).inc()
         SECONDS.labels(route).observe(time.perf_counter() - started)
         return response
 

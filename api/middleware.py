@@ -1,21 +1,29 @@
-"""What every request passes: a request id, a body limit, and tokens for views outside DRF."""
+"""What every request passes: a request id, limits of URL and body, and tokens for views outside DRF."""
 
 import re
 from collections.abc import Callable
+from tempfile import SpooledTemporaryFile
+from typing import IO
+from urllib.parse import unquote_to_bytes
 
 import structlog
 from django.conf import settings
+from django.core.handlers.wsgi import LimitedStream, WSGIRequest
 from django.http import HttpRequest, HttpResponseBase
 
 from api.authentication import bearer_text
-from api.problems import problem_response
-from core.errors import LakewardenError, LimitExceededError
+from api.problems import UriTooLongError, problem_response, refuse
+from core.errors import InvalidInputError, LakewardenError, LimitExceededError
 from core.ids import uuid7
 from identity.services import authenticate_token
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+# Longer than any cursor, node id or search that we read; servers commonly stop at 8 to 64 KiB.
+MAX_TARGET_LENGTH = 16_384
+CHUNK_BYTES = 1 << 16
+SPOOL_BYTES = 1 << 20
 # Paths whose views stream the body and count it themselves against `max_upload_bytes`.
 UPLOAD_PREFIXES = ("/api/v1/ingestion/uploads/",)
 
@@ -36,8 +44,33 @@ class RequestIdMiddleware:
         return response
 
 
+class TargetLimitMiddleware:
+    """Refuses a URL that is too long, or holds what PostgreSQL cannot compare: a NUL, a query that is no UTF-8."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        query = request.META.get("QUERY_STRING", "")
+        if len(query) + len(request.path) > MAX_TARGET_LENGTH:
+            return refuse(
+                request, UriTooLongError("the URL is too long", max_length=MAX_TARGET_LENGTH)
+            )
+        # Django has written what was no UTF-8 in the path as `%FF` already; a NUL passes it.
+        if "\0" in request.path or not _is_text(unquote_to_bytes(query)):
+            return refuse(request, InvalidInputError("path and query must be UTF-8 without U+0000"))
+        return self.get_response(request)
+
+
+def _is_text(raw: bytes) -> bool:
+    try:
+        return "\0" not in raw.decode()
+    except UnicodeDecodeError:
+        return False
+
+
 class BodyLimitMiddleware:
-    """Refuses a body that is too large before anything reads it."""
+    """Refuses a body that is too large: by its `Content-Length`, or by counting what comes without one."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -46,12 +79,38 @@ class BodyLimitMiddleware:
         is_upload = request.path.startswith(UPLOAD_PREFIXES)
         config = settings.LAKEWARDEN
         limit = config.max_upload_bytes if is_upload else config.max_body_bytes
-        length = request.headers.get("Content-Length", "0")
+        error = LimitExceededError("the body is too large", limit="body", max_bytes=limit)
+        length = request.META.get("CONTENT_LENGTH") or ""
         if length.isdecimal() and int(length) > limit:
-            return problem_response(
-                LimitExceededError("the body is too large", limit="body", max_bytes=limit)
-            )
-        return self.get_response(request)
+            return refuse(request, error)
+        if length or not isinstance(request, WSGIRequest) or not _is_chunked(request):
+            return self.get_response(request)
+        with SpooledTemporaryFile(max_size=SPOOL_BYTES) as body:
+            if not _spool_chunked(request, body, limit=limit):
+                return refuse(request, error)
+            return self.get_response(request)
+
+
+def _is_chunked(request: HttpRequest) -> bool:
+    return "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
+
+
+def _spool_chunked(request: WSGIRequest, body: IO[bytes], *, limit: int) -> bool:
+    """Put a body without `Content-Length` into `body`, and give it to `request`; False if it passes `limit`.
+
+    Django takes such a body for empty, but gzip-writing clients (the OpenLineage transports) send theirs so.
+    The server has taken the chunks apart already and ends the stream (`wsgi.input_terminated`).
+    """
+    source, size = request.META["wsgi.input"], 0
+    while chunk := source.read(CHUNK_BYTES):
+        size += len(chunk)
+        if size > limit:
+            return False
+        body.write(chunk)
+    body.seek(0)
+    request.META["CONTENT_LENGTH"] = str(size)
+    request._stream = LimitedStream(body, size)  # type: ignore[assignment, arg-type]  # noqa: SLF001
+    return True
 
 
 class TokenMiddleware:

@@ -2,10 +2,12 @@
 
 import base64
 import binascii
+import re
 from typing import Any
 
 import orjson
-from django.db.models import Model, QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,13 +17,14 @@ from core.errors import InvalidInputError
 MAX_PAGE_SIZE = 500
 DEFAULT_PAGE_SIZE = 50
 MAX_CURSOR_LENGTH = 400
+_SIZE = re.compile(r"[0-9]{1,3}")
 
 
 def read_page_size(raw: str | None) -> int:
     """`page_size` from 1 to 500, 50 when not given; InvalidInputError otherwise."""
     if raw is None:
         return DEFAULT_PAGE_SIZE
-    if not raw.isdecimal() or not 1 <= int(raw) <= MAX_PAGE_SIZE:
+    if not _SIZE.fullmatch(raw) or not 1 <= int(raw) <= MAX_PAGE_SIZE:
         raise InvalidInputError(f"`page_size` must be a whole number from 1 to {MAX_PAGE_SIZE}")
     return int(raw)
 
@@ -38,7 +41,11 @@ def decode_cursor(text: str) -> Any:
             return orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         except (ValueError, binascii.Error):
             pass
-    raise InvalidInputError("`cursor` must be one that a former page gave")
+    raise _foreign_cursor()
+
+
+def _foreign_cursor() -> InvalidInputError:
+    return InvalidInputError("`cursor` must be one that a former page gave")
 
 
 class KeysetPagination(BasePagination):
@@ -49,17 +56,21 @@ class KeysetPagination(BasePagination):
 
     def paginate_queryset(
         self, queryset: QuerySet[Any], request: Request, view: Any = None
-    ) -> list[Model]:
+    ) -> list[Any]:
         size = read_page_size(request.query_params.get("page_size"))
         newest_first = getattr(view, "newest_first", False)
         cursor = request.query_params.get("cursor")
         if cursor:
             last = decode_cursor(cursor)
-            if not isinstance(last, int | str):
-                raise InvalidInputError("`cursor` must be one that a former page gave")
+            try:
+                queryset.model._meta.pk.to_python(last)  # noqa: SLF001 - Django's documented Model _meta API
+            except ValidationError:
+                raise _foreign_cursor() from None
+            if type(last) not in {int, str}:
+                raise _foreign_cursor()
             queryset = queryset.filter(**{"pk__lt" if newest_first else "pk__gt": last})
         # One row more than asked for tells whether another page follows, without a count.
-        rows: list[Model] = list(queryset.order_by("-pk" if newest_first else "pk")[: size + 1])
+        rows: list[Any] = list(queryset.order_by("-pk" if newest_first else "pk")[: size + 1])
         if len(rows) > size:
             rows = rows[:size]
             last_pk = rows[-1].pk

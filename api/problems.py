@@ -4,15 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelValidationError
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views import csrf, defaults
 from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from core.errors import (
     InvalidInputError,
     LakewardenError,
+    LimitExceededError,
     NotFoundError,
     PermissionDeniedError,
     UnauthenticatedError,
@@ -24,6 +28,8 @@ logger = structlog.get_logger(__name__)
 CONTENT_TYPE = "application/problem+json"
 # A relative reference (RFC 9457 §3.1.1): the documentation of the code is served with the product.
 TYPE_PREFIX = "/docs/errors#"
+API_PREFIXES = ("/api/", "/iceberg/", "/v2", "/healthz", "/readyz", "/metrics")
+SERVER_FAILED = "the server failed; the request id leads to the log entry"
 
 
 class ThrottledError(LakewardenError):
@@ -45,6 +51,20 @@ class UnsupportedMediaTypeError(LakewardenError):
 
     code = "unsupported-media-type"
     status = 415
+
+
+class UriTooLongError(LakewardenError):
+    """Path and query together pass `max_length` characters."""
+
+    code = "uri-too-long"
+    status = 414
+
+
+class NotAcceptableError(LakewardenError):
+    """The answer has no form that the header `Accept` takes."""
+
+    code = "not-acceptable"
+    status = 406
 
 
 def problem_document(error: LakewardenError) -> dict[str, Any]:
@@ -73,7 +93,12 @@ def handle_exception(exc: Exception, context: dict[str, Any]) -> Response:
     if error is None:
         # The trace goes to the log with the request id, never to the client.
         logger.error("unhandled error", view=str(context.get("view")), exc_info=exc)
-        error = LakewardenError("the server failed; the request id leads to the log entry")
+        error = LakewardenError(SERVER_FAILED)
+    request = context.get("request")
+    if request is not None:
+        # Whatever form the view would have answered in (YAML, a template), its errors are problem documents.
+        request.accepted_renderer = JSONRenderer()
+        request.accepted_media_type = JSONRenderer.media_type
     response = Response(problem_document(error), status=error.status, content_type=CONTENT_TYPE)
     if error.status == UnauthenticatedError.status:
         response["WWW-Authenticate"] = "Bearer"
@@ -104,6 +129,9 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], Callable[[Any], Lakeward
     ),
     ((exceptions.NotFound, Http404), lambda _: NotFoundError("not found")),
     ((exceptions.MethodNotAllowed,), lambda exc: MethodNotAllowedError(str(exc.detail))),
+    ((exceptions.NotAcceptable,), lambda exc: NotAcceptableError(str(exc.detail))),
+    ((RequestDataTooBig,), lambda _: LimitExceededError("the body is too large", limit="body")),
+    ((SuspiciousOperation,), lambda _: InvalidInputError("the request breaks a limit")),
     ((exceptions.UnsupportedMediaType,), lambda exc: UnsupportedMediaTypeError(str(exc.detail))),
     (
         (exceptions.Throttled,),
@@ -133,15 +161,53 @@ def _pointers(detail: Any, prefix: str = "") -> list[dict[str, str]]:
     return [{"pointer": prefix or "/", "detail": str(text)} for text in texts]
 
 
-def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
-    """Django's 404 outside pages."""
-    del request, exception
-    return problem_response(NotFoundError("not found"))
+def is_api(request: HttpRequest) -> bool:
+    """Whether a program asks: such a path is answered with problem documents, any other with a page."""
+    return request.path.startswith(API_PREFIXES)
 
 
-def server_error(request: HttpRequest) -> JsonResponse:
-    """Django's 500: no trace, no message of the exception."""
-    del request
-    return problem_response(
-        LakewardenError("the server failed; the request id leads to the log entry")
-    )
+def refuse(request: HttpRequest, error: LakewardenError) -> HttpResponse:
+    """`error` for a request that no view has seen: a problem document, or the page "Bad request"."""
+    if is_api(request):
+        return problem_response(error)
+    return render(request, "400.html", status=error.status)
+
+
+# Django's four error views (config/urls.py names them) and its CSRF view: no trace, no message of the exception.
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's 400: a suspicious request, such as too many fields or a wrong `Host`."""
+    if is_api(request):
+        return problem_response(_translate(exception) or InvalidInputError("bad request"))
+    return defaults.bad_request(request, exception)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's 403."""
+    if is_api(request):
+        return problem_response(PermissionDeniedError("not allowed"))
+    return defaults.permission_denied(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's 404."""
+    if is_api(request):
+        return problem_response(NotFoundError("not found"))
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's 500. The trace is in the log, under the request id that the answer carries."""
+    if is_api(request):
+        return problem_response(LakewardenError(SERVER_FAILED))
+    return defaults.server_error(request)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A request that changes something by a session alone: a form of another site could have sent it."""
+    if is_api(request):
+        if not request.user.is_authenticated:
+            return problem_response(UnauthenticatedError("sign in, or send a bearer token"))
+        return problem_response(PermissionDeniedError("the CSRF token is missing or wrong"))
+    return csrf.csrf_failure(request, reason)

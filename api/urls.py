@@ -10,6 +10,11 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("", include("api.openlineage.urls")),
     path("api/v1/", include("api.v1.urls")),
+    path("api/v1/", include("api.v1.governance_urls")),
+    path("api/v1/", include("api.v1.ingestion_urls")),
+    path("api/v1/", include("api.v1.model_urls")),
+    path("api/v1/", include("api.v1.pipeline_urls")),
+    path("api/v1/", include("api.v1.storage_urls")),
     path("iceberg/v1/", include("api.iceberg.urls")),
-    path("v2", include("api.inference.urls")),
+    path("", include("api.inference.urls")),
 ]

@@ -196,7 +196,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["api.parsers.LimitedJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "api.pagination.KeysetPagination",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "api.documentation.DescribedSchema",
     "EXCEPTION_HANDLER": "api.problems.handle_exception",
     "PAGE_SIZE": 50,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -208,6 +208,19 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SERVE_INCLUDE_SCHEMA": False,
+    # Members of the same name with other choices: each set of choices has its own name in the document.
+    "ENUM_NAME_OVERRIDES": {
+        "DatasetKindEnum": "catalog.models.dataset.DatasetKind",
+        "HolderKindEnum": ["user", "group"],
+        "PipelineKindEnum": "processing.models.pipeline.PipelineKind",
+        "SourceKindEnum": "ingestion.models.source.SourceKind",
+        "RunStateEnum": "catalog.models.job.RunState",
+        "PipelineRunStateEnum": "processing.models.run.RunState",
+        "TrainingStateEnum": "serving.models.TrainingState",
+        "RequestStateEnum": "governance.models.RequestState",
+        "MovementStateEnum": "storage.models.MovementState",
+        "TierNameEnum": "storage.models.location.TierName",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "api.documentation.add_what_operators_ask",

@@ -1,7 +1,7 @@
 """A small client of the public API: a person signs in with a password, a program uses a token."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import requests
@@ -32,7 +32,9 @@ class Api:
             self.session.headers["Authorization"] = f"Bearer {token}"
 
     @classmethod
-    def sign_in(cls, url: str, username: str, password: str) -> Self:
+    def sign_in(
+        cls, url: str, username: str, password: str, *, scopes: Sequence[str] = ("read", "write")
+    ) -> Self:
         """Sign in as a person does, and make a token for this run by the API."""
         person = cls(url)
         page = person.session.get(f"{person.url}/sign-in/", timeout=TIMEOUT)
@@ -52,7 +54,7 @@ class Api:
             raise ApiError(answer)
         made = person.post(
             "/api/v1/tokens",
-            {"name": "demo", "scopes": ["read", "write"], "days": 1},
+            {"name": "demo", "scopes": list(scopes), "days": 1},
             headers={
                 "X-CSRFToken": person.csrf(),
                 "Referer": person.url,

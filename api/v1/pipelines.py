@@ -74,7 +74,7 @@ class RunSummarySerializer(serializers.ModelSerializer[PipelineRun]):
         read_only_fields = fields
 
 
-class RunSerializer(RunSummarySerializer):
+class PipelineRunSerializer(RunSummarySerializer):
     class Meta(RunSummarySerializer.Meta):
         fields = [*RunSummarySerializer.Meta.fields, "definition", "log_tail"]
         read_only_fields = fields
@@ -168,18 +168,18 @@ class PipelineRunList(ListAPIView[PipelineRun]):
 
 
 class RunDetail(APIView):
-    @extend_schema(responses=RunSerializer)
+    @extend_schema(responses=PipelineRunSerializer)
     def get(self, request: Request, uuid: UUID) -> Response:
-        return Response(RunSerializer(queries.get_run(cast("User", request.user), uuid=uuid)).data)
+        return Response(PipelineRunSerializer(queries.get_run(cast("User", request.user), uuid=uuid)).data)
 
 
 class RunCancellation(APIView):
-    @extend_schema(request=None, responses=RunSerializer)
+    @extend_schema(request=None, responses=PipelineRunSerializer)
     def post(self, request: Request, uuid: UUID) -> Response:
         user = cast("User", request.user)
         run = queries.get_run(user, uuid=uuid)
         cancel_run(run, actor=user)
-        return Response(RunSerializer(run).data)
+        return Response(PipelineRunSerializer(run).data)
 
 
 def _find_runner(username: str | None) -> User | None:

@@ -4,7 +4,7 @@ from catalog.models.dataset import Dataset, DatasetOwner, DatasetSymlink
 from catalog.models.domain import Domain, DomainSteward
 from catalog.models.field import Field
 from catalog.models.job import Job, Run, RunEvent, RunState
-from catalog.models.lineage import DatasetEdge, FieldEdge
+from catalog.models.lineage import DatasetEdge, FieldEdge, RunDataset
 from catalog.models.tag import DatasetTag, FieldTag, Tag
 from catalog.models.version import DatasetVersion
 
@@ -22,6 +22,7 @@ __all__ = [
     "FieldTag",
     "Job",
     "Run",
+    "RunDataset",
     "RunEvent",
     "RunState",
     "Tag",

@@ -5,10 +5,10 @@ from typing import Self
 import pghistory
 from django.conf import settings
 from django.contrib.auth.models import Group
-from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.search import SearchQuery, SearchVector, SearchVectorField
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Upper
 
 from catalog.models.domain import Domain
 from core.clock import utc_now
@@ -38,14 +38,8 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
 
     def matching(self, text: str) -> Self:
         """Full text over name, description, tags, columns and owners, or a part of the name."""
-        return self.filter(
-            models.Q(
-                search_vector=models.Func(
-                    models.Value("simple"), models.Value(text), function="websearch_to_tsquery"
-                )
-            )
-            | models.Q(name__icontains=text)
-        )
+        query = SearchQuery(text, config="simple", search_type="websearch")
+        return self.filter(models.Q(search_vector=query) | models.Q(name__icontains=text))
 
 
 @pghistory.track(fields=["namespace", "name", "kind", "domain", "deleted_at"])
@@ -65,8 +59,12 @@ class Dataset(models.Model):
         Domain, null=True, blank=True, on_delete=models.PROTECT, related_name="datasets"
     )
     properties = models.JSONField(default=dict, blank=True)
-    # The newest facets as they came, by facet name.
+    # Made by a service of ours, not merely seen in an event. INVARIANT: lineage events never change the
+    # name, kind, description, tags, schema or life of a declared dataset.
+    declared = models.BooleanField(default=False, editable=False)
+    # The newest facets as they came, by facet name, and when each was said (`catalog.lineage.stamps`).
     facets = models.JSONField(default=dict, blank=True, editable=False)
+    facet_stamps = models.JSONField(default=dict, blank=True, editable=False)
     current_version = models.ForeignKey(
         "catalog.DatasetVersion",
         null=True,
@@ -98,7 +96,8 @@ class Dataset(models.Model):
         ]
         indexes = [
             GinIndex(fields=["search_vector"], name="dataset_search"),
-            GinIndex(fields=["name"], name="dataset_name_trgm", opclasses=["gin_trgm_ops"]),
+            # On the expression that `icontains` compares.
+            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="dataset_name_trgm"),
             models.Index(Lower("name"), name="dataset_lower_name"),
         ]
         permissions = [
@@ -125,6 +124,8 @@ class DatasetSymlink(models.Model):
     namespace = models.CharField(max_length=500)
     name = models.CharField(max_length=1000)
     type = models.CharField(max_length=60, blank=True)
+    # Whether a producer calls the dataset so itself, not only as another name of it.
+    direct = models.BooleanField(default=False, editable=False)
 
     class Meta:
         constraints = [

@@ -16,6 +16,7 @@ class Job(models.Model):
     type = models.CharField(max_length=60, blank=True)
     description = models.TextField(blank=True)
     facets = models.JSONField(default=dict, blank=True, editable=False)
+    facet_stamps = models.JSONField(default=dict, blank=True, editable=False)
     latest_run = models.ForeignKey(
         "catalog.Run", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -59,12 +60,21 @@ class Run(models.Model):
         "self", null=True, on_delete=models.SET_NULL, related_name="children"
     )
     facets = models.JSONField(default=dict)
+    facet_stamps = models.JSONField(default=dict)
+    # Of the event that said which job this run belongs to; empty: only a child's word.
+    job_stamp = models.CharField(max_length=80, blank=True)
+    # False: it stands for a JobEvent, which tells what a job reads and writes though none of it ran.
+    observed = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=utc_now)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         ordering = ["-created_at"]
-        indexes = [models.Index(fields=["job", "-created_at"], name="run_by_job")]
+        indexes = [
+            models.Index(fields=["job", "-created_at"], name="run_by_job"),
+            models.Index(fields=["job", "state", "-ended_at"], name="run_by_job_and_state"),
+            models.Index(fields=["job", "-started_at"], name="run_by_job_and_start"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.job} {self.uuid}"

@@ -4,7 +4,7 @@ from django.db import models
 
 from catalog.models.dataset import Dataset
 from catalog.models.field import Field
-from catalog.models.job import Job, Run
+from catalog.models.job import Job, Run, RunEvent
 from core.clock import utc_now
 
 
@@ -17,6 +17,34 @@ class EdgeOrigin(models.TextChoices):
     DECLARED = "declared", "the producer said so"
     PARSED = "parsed", "read out of SQL"
     INFERRED = "inferred", "concluded from names and times"
+
+
+class RunDataset(models.Model):
+    """What one run read or wrote. The edges in force follow from these rows (`catalog.services.edges`)."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="datasets")
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="run_uses")
+    direction = models.CharField(max_length=6, choices=Direction)
+    # `inputFacets` or `outputFacets` as they came.
+    facets = models.JSONField(default=dict)
+    facet_stamps = models.JSONField(default=dict)
+    origin = models.CharField(max_length=8, choices=EdgeOrigin, default=EdgeOrigin.DECLARED)
+    # The event of this run that tells how the columns of this output come about.
+    column_event = models.ForeignKey(
+        RunEvent, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    column_stamp = models.CharField(max_length=80, blank=True)
+    column_hash = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "dataset", "direction"], name="run_dataset_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dataset_id} {self.direction} of {self.run_id}"
 
 
 class DatasetEdge(models.Model):

@@ -70,14 +70,17 @@ def run(world: World) -> None:
         _source("flights", FLIGHTS_TOPIC, "raw", FLIGHT_COLUMNS, partition_by="month"),
         _source("bookings", BOOKINGS_TOPIC, "people", BOOKING_COLUMNS),
     ):
-        world.admin.create("/api/v1/ingestion/sources", source)
+        waiting = world.admin.create("/api/v1/ingestion/sources", source) is not None
         world.admin.post(f"/api/v1/ingestion/sources/{source['name']}/land")
     started = time.monotonic()
     for name, topic in (("flights", FLIGHTS_TOPIC), ("bookings", BOOKINGS_TOPIC)):
         _wait_until_landed(world, name, topic)
     seconds = time.monotonic() - started
     total = sum(each.total for each in world.produced.values())
-    world.figures["records landed a second, worker start included"] = round(total / seconds)
+    if waiting:
+        world.figures["records landed a second, waiting for the worker included"] = round(
+            total / seconds
+        )
 
 
 def _source(

@@ -37,8 +37,9 @@ def run(world: World) -> None:
         )
     if run_["state"] != "succeeded":
         raise SystemExit(f"the training failed: {run_['error']}")
-    world.figures["model metrics"] = run_["metrics"]
-    say(f"{NAME} version {run_['version']}: {run_['metrics']}")
+    metrics = ", ".join(f"{name} {value:.4g}" for name, value in run_["metrics"].items())
+    world.figures["model metrics"] = metrics
+    say(f"{NAME} version {run_['version']}: {metrics}")
     _infer(world)
     _lineage(world)
 
@@ -69,7 +70,10 @@ def _infer(world: World) -> None:
     world.claim("to the outsider the model is not there", expected=404, found=statuses[OUTSIDER])
     answer = world.people[SCIENTIST].call("POST", path, json=body)
     world.claim("inference by its owner is answered", expected=200, found=answer.status_code)
-    outputs = {each["name"]: each["data"] for each in answer.json()["outputs"]}
+    outputs = {
+        each["name"]: [round(value, 3) for value in each["data"]]
+        for each in answer.json()["outputs"]
+    }
     world.figures["inference for two flights"] = outputs
     say(f"inference: {outputs}")
 

@@ -109,6 +109,6 @@ def _move(world: World, name: str, uuid: str) -> None:
 
         wait_until(finished, seconds=MOVE_SECONDS, what=f"{name} to move")
     cost = report["cost"]
-    world.figures[f"cost of {name} a month, before"] = f"{cost['before_a_month']} USD"
-    world.figures[f"cost of {name} a month, after"] = f"{cost['after_a_month']} USD"
+    world.figures[f"cost of {name} a month, before"] = f"{cost['before_a_month']['total']} USD"
+    world.figures[f"cost of {name} a month, after"] = f"{cost['after_a_month']['total']} USD"
     say(f"{name}: {moves} moved, {report['bytes_to_move']:,} bytes, verified, source removed")

@@ -21,7 +21,7 @@ from processing.errors import InvalidPipelineError
 from processing.models import Pipeline, PipelineKind
 from processing.queries import TABLE_NAMESPACE, reads_everything, visible_tables
 from storage.models import IcebergNamespace
-from storage.services.namespaces import DOMAIN_PROPERTY, create_namespace
+from storage.services.namespaces import DOMAIN_PROPERTY, create_namespace, domain_of
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,99}$"
 MIN_INTERVAL = timedelta(minutes=1)
@@ -173,7 +173,11 @@ def _claim_output(actor: User, name: str, domain: Domain) -> Dataset:
     """The output's catalog entry, made if need be; the kernel decides on the very row."""
     is_new = find_dataset(namespace=TABLE_NAMESPACE, name=name) is None
     dataset = ensure_dataset(
-        namespace=TABLE_NAMESPACE, name=name, domain=domain, actor=actor.username
+        namespace=TABLE_NAMESPACE,
+        name=name,
+        # Whoever made the namespace said whose tables are in it; a pipeline cannot move them.
+        domain=domain_of(name.split(".")[:-1]) or domain,
+        actor=actor.username,
     )
     _ensure_namespace(name.split(".")[:-1], domain=domain, actor=actor)
     try:

@@ -124,6 +124,15 @@ class StaffAdmin(ServiceErrorMixin, LimitedChoicesMixin, AuditedMixin, ModelAdmi
     show_full_result_count = False
     warn_unsaved_form = False
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Refuse before the row is looked for, so that the answer does not tell whether it is there."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        answer: HttpResponse = super().history_view(request, object_id, extra_context)
+        return answer
+
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 

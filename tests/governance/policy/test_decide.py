@@ -61,7 +61,7 @@ def test_decide_and_restrict_agree_with_the_oracle(case):
             assert decision.reasons
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(worlds.reading_worlds, worlds.readers)
 def test_every_cell_is_as_the_oracle_says(world, who):
     facts, principal = worlds.as_facts(world), worlds.as_principal(who)

@@ -291,22 +291,32 @@ def focused(world):
                 "subject": ("user", 0),
                 "target": ("domain", 0) if each["target"][0] == "domain" else each["target"],
                 "action": "read",
+                "filter": each["filter"] or ("region = 'EU'" if place % 3 else None),
+                "columns": each["columns"] or (["mail", "age"] if place % 2 else None),
                 "expires_at": None,
                 "purpose": None,
             }
-            for each in world["grants"]
+            for place, each in enumerate(world["grants"])
         ],
         "policies": [
             {
                 **each,
                 "scope": {k: v for k, v in each["scope"].items() if k == "field_tags"},
+                "effect": _narrowing(each["effect"], len(world["grants"]) + place),
                 "subjects": {"users": [], "groups": [], "attributes": {}, "purpose": []},
                 "exempt": None,
                 "valid_until": None,
             }
-            for each in world["policies"][:2]
+            for place, each in enumerate(world["policies"][:2])
         ],
     }
+
+
+def _narrowing(effect, number):
+    """Rights become row filters, one or the other of them; filters and masks stay."""
+    kind, _ = effect
+    narrow = sorted(sql for sql in FILTERS if "((" not in sql and "SELECT" not in sql)
+    return ("row_filter", narrow[number % len(narrow)]) if kind in ("allow", "deny") else effect
 
 
 reading_worlds = worlds().map(focused)

@@ -1,0 +1,84 @@
+"""The answers of loadTable, createTable and commit: the hot path sends the kept metadata document as bytes."""
+
+from typing import Any
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+
+from api.iceberg.access import read_decision
+from api.iceberg.credentials import (
+    DELEGATION_HEADER,
+    connection_config,
+    credential_config,
+    may_have_credentials,
+    storage_credentials,
+)
+from api.iceberg.errors import JSON
+from api.iceberg.requests import Caller
+from api.iceberg.restrictions import is_unrestricted, read_restrictions
+from core import audit
+from governance.policy.types import Decision
+from storage.models import IcebergTable
+from storage.tables.documents import TableDocument
+
+
+def load_table_response(
+    request: HttpRequest, caller: Caller, document: TableDocument
+) -> HttpResponse:
+    """`LoadTableResult` of a table whose metadata the caller may see.
+
+    Who may not read gets no credentials; who may read in part gets the restrictions and no credentials.
+    """
+    decision = read_decision(caller, document.table)
+    unrestricted = is_unrestricted(decision, document.schema)
+    extra: dict[str, Any] = {}
+    if decision.allowed and not unrestricted:
+        extra["read-restrictions"] = read_restrictions(decision, document.schema)
+    asked = request.headers.get(DELEGATION_HEADER, "")
+    vended = may_have_credentials(caller, asked=asked, unrestricted=unrestricted)
+    _record_load(caller, document.table, decision, unrestricted=unrestricted, vended=vended)
+    members = {**connection_members(document.table.location, vended=vended), **extra}
+    return document_response(document, members)
+
+
+def document_response(document: TableDocument, members: dict[str, Any]) -> HttpResponse:
+    """The metadata document, its location and `members`. The document's bytes go out as they are kept."""
+    head = orjson.dumps({"metadata-location": document.table.metadata_location, **members})
+    body = b"".join((head[:-1], b',"metadata":', document.text.encode(), b"}"))
+    return HttpResponse(body, content_type=JSON)
+
+
+def staged_response(document: dict[str, Any], *, vended: bool) -> HttpResponse:
+    """`LoadTableResult` of a table that is staged: no metadata location, nothing written."""
+    members = connection_members(str(document["location"]), vended=vended)
+    return HttpResponse(orjson.dumps({"metadata": document, **members}), content_type=JSON)
+
+
+def connection_members(location: str, *, vended: bool) -> dict[str, Any]:
+    """The `config` and, where they are given, the `storage-credentials` of an answer."""
+    if not vended:
+        return {"config": connection_config()}
+    return {
+        "config": {**connection_config(), **credential_config()},
+        "storage-credentials": storage_credentials(location),
+    }
+
+
+def _record_load(
+    caller: Caller, table: IcebergTable, decision: Decision, *, unrestricted: bool, vended: bool
+) -> None:
+    """A load that opens data is a data decision, and is recorded as one; looking at metadata is not."""
+    if not vended and not (decision.allowed and not unrestricted):
+        return
+    audit.record(
+        actor=caller.user.username,
+        action="table.load",
+        resource=table.dataset.node_id,
+        payload={
+            "effect": decision.effect,
+            "restricted": not unrestricted,
+            "credentials": vended,
+            "reasons": [reason.text for reason in decision.reasons],
+            "snapshot_id": table.current_snapshot_id,
+        },
+    )

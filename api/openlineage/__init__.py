@@ -1,0 +1,1 @@
+"""The OpenLineage receiver and the lineage reads in the shape of Marquez."""

@@ -1,0 +1,101 @@
+"""Reading event bodies within limits: size, nesting, number, and gzip that does not explode."""
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest
+
+from core.errors import InvalidInputError, LimitExceededError
+
+MAX_DEPTH = 200
+MAX_BATCH = 10_000
+GZIP_WINDOW = 31
+
+
+def read_body(request: HttpRequest) -> bytes:
+    """The body, unpacked if it is gzip; LimitExceededError above `max_body_bytes` packed or unpacked."""
+    limit = settings.LAKEWARDEN.max_body_bytes
+    try:
+        raw = request.body
+    except RequestDataTooBig:
+        raise _too_large(limit) from None
+    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding == "identity":
+        return raw
+    if coding != "gzip":
+        raise InvalidInputError("`Content-Encoding` must be gzip or identity")
+    return _unpack(raw, limit=limit)
+
+
+def _unpack(raw: bytes, *, limit: int) -> bytes:
+    unpacker = zlib.decompressobj(GZIP_WINDOW)
+    try:
+        body = unpacker.decompress(raw, limit + 1)
+    except zlib.error:
+        raise InvalidInputError("the body is not gzip") from None
+    if len(body) > limit:
+        raise _too_large(limit)
+    if not unpacker.eof:
+        raise InvalidInputError("the gzip body is cut off")
+    return body
+
+
+def _too_large(limit: int) -> LimitExceededError:
+    return LimitExceededError("the body is too large", limit="body", max_bytes=limit)
+
+
+def read_json(raw: bytes) -> Any:
+    """The JSON value; InvalidInputError if it is none, LimitExceededError if it nests too deep."""
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInputError(
+            "the body is not JSON", line=error.lineno, column=error.colno
+        ) from None
+    check_depth(value)
+    return value
+
+
+def check_depth(value: Any) -> None:
+    """Raise LimitExceededError if objects and arrays nest deeper than MAX_DEPTH."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [child for parent in level for child in _children(parent)]
+        if not level:
+            return
+    raise LimitExceededError("the JSON nests too deep", limit="depth", max_depth=MAX_DEPTH)
+
+
+def _children(parent: Any) -> list[Any]:
+    if isinstance(parent, dict):
+        return [child for child in parent.values() if isinstance(child, dict | list)]
+    if isinstance(parent, list):
+        return [child for child in parent if isinstance(child, dict | list)]
+    return []
+
+
+def read_batch(raw: bytes) -> Iterator[Any]:
+    """The events of a JSON array, or of NDJSON (one a line); one that cannot be read is yielded as its error."""
+    text = raw.lstrip()
+    if text[:1] == b"[":
+        events = read_json(text)
+        if len(events) > MAX_BATCH:
+            raise _too_many()
+        yield from events
+        return
+    lines = [line for line in raw.split(b"\n") if line.strip()]
+    if len(lines) > MAX_BATCH:
+        raise _too_many()
+    for line in lines:
+        try:
+            yield read_json(line)
+        except (InvalidInputError, LimitExceededError) as error:
+            yield error
+
+
+def _too_many() -> LimitExceededError:
+    return LimitExceededError("too many events", limit="batch", max_events=MAX_BATCH)

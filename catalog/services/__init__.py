@@ -1,0 +1,1 @@
+"""Writes of the catalog: each one transaction with its audit record."""

@@ -1,0 +1,71 @@
+"""Domains and who answers for them."""
+
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from catalog.models import Domain, DomainSteward
+from core import audit
+from core.errors import ConflictError, UnprocessableError
+from identity.models import User
+
+
+@transaction.atomic
+def create_domain(
+    *, name: str, parent: Domain | None = None, description: str = "", actor: str = "system"
+) -> Domain:
+    """Make a domain; ConflictError if the name is taken, UnprocessableError if the tree gets too deep."""
+    domain = Domain(name=name, slug=slugify(name), parent=parent, description=description)
+    try:
+        domain.clean_fields()
+        domain.clean()
+        with transaction.atomic():
+            domain.save()
+    except ValidationError as error:
+        raise UnprocessableError("; ".join(error.messages)) from None
+    except IntegrityError:
+        raise ConflictError(f"a domain named `{name}` exists") from None
+    audit.record(
+        actor=actor,
+        action="domain.create",
+        resource=f"domain:{domain.slug}",
+        payload={"name": name, "parent": parent.slug if parent else None},
+    )
+    return domain
+
+
+@transaction.atomic
+def add_steward(domain: Domain, *, steward: User | Group, actor: str = "system") -> None:
+    """Let a user or a group answer for the domain; a second call changes nothing."""
+    subject: dict[str, Any] = (
+        {"group": steward} if isinstance(steward, Group) else {"user": steward}
+    )
+    _, created = DomainSteward.objects.get_or_create(
+        domain=domain, **{"user": None, "group": None, **subject}
+    )
+    if created:
+        audit.record(
+            actor=actor,
+            action="domain.add_steward",
+            resource=f"domain:{domain.slug}",
+            payload={"steward": str(steward), "kind": next(iter(subject))},
+        )
+
+
+@transaction.atomic
+def remove_steward(domain: Domain, *, steward: User | Group, actor: str = "system") -> None:
+    """End what `add_steward` began; a second call changes nothing."""
+    subject: dict[str, Any] = (
+        {"group": steward} if isinstance(steward, Group) else {"user": steward}
+    )
+    removed, _ = DomainSteward.objects.filter(domain=domain, **subject).delete()
+    if removed:
+        audit.record(
+            actor=actor,
+            action="domain.remove_steward",
+            resource=f"domain:{domain.slug}",
+            payload={"steward": str(steward), "kind": next(iter(subject))},
+        )

@@ -1,0 +1,137 @@
+"""Events for tests, and the state that they leave, in words that do not depend on ids or on arrival."""
+
+from typing import Any
+
+from catalog.models import Dataset, DatasetEdge, Field, FieldEdge, Job, Run, RunDataset
+
+PRODUCER = "https://example.org/producer"
+
+
+def dataset(
+    name: str, *, namespace: str = "db", fields=(), columns=None, symlinks=(), **facets: Any
+):
+    """A dataset of an event; `columns` is {target: [(dataset, field, type, subtype, masking)]}."""
+    if fields:
+        facets["schema"] = {"fields": [{"name": each, "type": "string"} for each in fields]}
+    if columns:
+        facets["columnLineage"] = {
+            "fields": {
+                target: {
+                    "inputFields": [
+                        {
+                            "namespace": namespace,
+                            "name": source,
+                            "field": field,
+                            "transformations": [
+                                {
+                                    "type": kind,
+                                    "subtype": subtype,
+                                    "description": "",
+                                    "masking": mask,
+                                }
+                            ],
+                        }
+                        for source, field, kind, subtype, mask in inputs
+                    ]
+                }
+                for target, inputs in columns.items()
+            }
+        }
+    if symlinks:
+        facets["symlinks"] = {
+            "identifiers": [{"namespace": ns, "name": n, "type": "TABLE"} for ns, n in symlinks]
+        }
+    return {"namespace": namespace, "name": name, "facets": facets}
+
+
+def run_event(
+    *,
+    run: str,
+    job: str = "job",
+    at: str,
+    kind: str = "COMPLETE",
+    inputs=(),
+    outputs=(),
+    **facets: Any,
+) -> dict:
+    return {
+        "eventType": kind,
+        "eventTime": at,
+        "producer": PRODUCER,
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+        "run": {"runId": run, "facets": facets.pop("run_facets", {})},
+        "job": {"namespace": "ns", "name": job, "facets": facets.pop("job_facets", {})},
+        "inputs": list(inputs),
+        "outputs": list(outputs),
+    }
+
+
+def state() -> dict[str, Any]:
+    """Everything that must not depend on the order of arrival."""
+    return {
+        "datasets": sorted(
+            (
+                row.node_id,
+                row.kind,
+                row.description,
+                row.deleted_at is not None,
+                str(row.facets),
+                str(sorted(row.facet_stamps.items())),
+                sorted((link.namespace, link.name, link.direct) for link in row.symlinks.all()),
+                row.current_version.fingerprint if row.current_version else None,
+                sorted(row.versions.values_list("fingerprint", flat=True)),
+            )
+            for row in Dataset.objects.select_related("current_version")
+        ),
+        # A field that no schema in force has may be unknown where the schema that had it came too late.
+        "fields": sorted(
+            (row.dataset.node_id, row.name, row.type)
+            for row in Field.objects.present().select_related("dataset")
+        ),
+        "jobs": sorted(
+            (row.node_id, row.type, str(row.facets), str(row.latest_run_id))
+            for row in Job.objects.all()
+        ),
+        "runs": sorted(
+            (
+                str(row.pk),
+                row.job.node_id,
+                row.state,
+                str(row.started_at),
+                str(row.ended_at),
+                str(row.facets),
+            )
+            for row in Run.objects.select_related("job")
+        ),
+        "uses": sorted(
+            (str(row.run_id), row.dataset.node_id, row.direction, row.column_hash, str(row.facets))
+            for row in RunDataset.objects.select_related("dataset")
+        ),
+        "edges": open_edges(),
+        "field_edges": open_field_edges(),
+    }
+
+
+def open_edges() -> list[tuple[str, str]]:
+    return sorted(
+        (edge.dataset.node_id, edge.job.node_id)
+        if edge.direction == "input"
+        else (edge.job.node_id, edge.dataset.node_id)
+        for edge in DatasetEdge.objects.filter(valid_to=None).select_related("dataset", "job")
+    )
+
+
+def open_field_edges() -> list[tuple]:
+    return sorted(
+        (
+            f"{edge.source.dataset.name}.{edge.source.name}",
+            f"{edge.target.dataset.name}.{edge.target.name}",
+            edge.job.name,
+            edge.type,
+            edge.subtype,
+            edge.masking,
+        )
+        for edge in FieldEdge.objects.filter(valid_to=None).select_related(
+            "source__dataset", "target__dataset", "job"
+        )
+    )
