@@ -29,7 +29,8 @@ def require_scope(token: ApiToken, *, method: str, scopes: tuple[str, ...] = ())
     wanted = scopes or ((Scope.READ,) if method in SAFE_METHODS else (Scope.WRITE,))
     if not {*wanted, Scope.ADMIN} & set(token.scopes):
         raise PermissionDeniedError(
-            f"the token needs one of the scopes: {', '.join(wanted)}", needed=[str(scope) for scope in wanted]
+            f"the token needs one of the scopes: {', '.join(wanted)}",
+            needed=[str(scope) for scope in wanted],
         )
 
 

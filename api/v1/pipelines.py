@@ -170,7 +170,9 @@ class PipelineRunList(ListAPIView[PipelineRun]):
 class RunDetail(APIView):
     @extend_schema(responses=PipelineRunSerializer)
     def get(self, request: Request, uuid: UUID) -> Response:
-        return Response(PipelineRunSerializer(queries.get_run(cast("User", request.user), uuid=uuid)).data)
+        return Response(
+            PipelineRunSerializer(queries.get_run(cast("User", request.user), uuid=uuid)).data
+        )
 
 
 class RunCancellation(APIView):

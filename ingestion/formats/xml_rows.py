@@ -104,9 +104,7 @@ def _parser_arguments() -> dict[str, Any]:
 
 def _refuse_declarations(data: bytes) -> None:
     if _DECLARATIONS.search(data):
-        raise ValueRejectedError(
-            Reason.BAD_XML, "declarations of entities are not accepted"
-        )
+        raise ValueRejectedError(Reason.BAD_XML, "declarations of entities are not accepted")
 
 
 def _local_name(element: Any) -> str:

@@ -83,7 +83,11 @@ def keep_lease(lease: HeldLease) -> Iterator[None]:
 
 
 def _prolong(lease: HeldLease, stop: threading.Event) -> None:
-    values = {"name": lease.name, "token": lease.token, "seconds": lease.seconds}
+    values: dict[str, str | int | float] = {
+        "name": lease.name,
+        "token": lease.token,
+        "seconds": lease.seconds,
+    }
     try:
         while not stop.wait(lease.seconds / 3):
             with connection.cursor() as cursor:

@@ -81,7 +81,9 @@ def test_no_secret_is_in_the_representation():
 
 def test_the_reference_names_every_variable_and_no_other():
     root = Path(__file__).resolve().parents[2]
-    pattern = re.compile(r"[\"`]((?:LAKEWARDEN|KAFKA|AWS|SPARK|DATABASE|REDIS|JAVA)_[A-Z0-9_]+)[\"`]")
+    pattern = re.compile(
+        r"[\"`]((?:LAKEWARDEN|KAFKA|AWS|SPARK|DATABASE|REDIS|JAVA)_[A-Z0-9_]+)[\"`]"
+    )
     read = set(pattern.findall((root / "config" / "env.py").read_text()))
     documented = set(pattern.findall((root / "docs" / "reference" / "settings.md").read_text()))
     assert documented == read

@@ -6,12 +6,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import transaction
-from storage.services.locations import ensure_default_locations_and_tiers
 
 from core import audit
 from identity.models import ApiToken, User
 from identity.models.token import Scope, hash_token
 from identity.services import issue_token
+from storage.services.locations import ensure_default_locations_and_tiers
 
 WORKER_NAME = "lakewarden-worker"
 ADMIN_TOKEN_LIFETIME = timedelta(days=365)
