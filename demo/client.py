@@ -7,6 +7,8 @@ from typing import Any, Self
 import requests
 
 TIMEOUT = 60
+RESTART_SECONDS = 90
+REPEATABLE = {"GET", "HEAD", "PUT", "DELETE"}
 
 
 class ApiError(SystemExit):
@@ -37,17 +39,17 @@ class Api:
     ) -> Self:
         """Sign in as a person does, and make a token for this run by the API."""
         person = cls(url)
-        page = person.session.get(f"{person.url}/sign-in/", timeout=TIMEOUT)
+        page = person.call("GET", "/sign-in/")
         page.raise_for_status()
-        answer = person.session.post(
-            f"{person.url}/sign-in/",
+        answer = person.call(
+            "POST",
+            "/sign-in/",
             data={
                 "username": username,
                 "password": password,
                 "csrfmiddlewaretoken": person.csrf(),
             },
             headers={"Referer": person.url},
-            timeout=TIMEOUT,
             allow_redirects=False,
         )
         if answer.status_code != requests.codes.found:
@@ -67,8 +69,23 @@ class Api:
         return self.session.cookies.get("csrftoken") or ""
 
     def call(self, method: str, path: str, **kwargs: Any) -> requests.Response:
-        """Send and return the response whatever its status."""
-        return self.session.request(method, self.url + path, timeout=TIMEOUT, **kwargs)
+        """Send and return the response whatever its status.
+
+        A web server that is being restarted is waited for: a request that was not sent is sent again, and one that
+        broke off as well if repeating it is harmless (RFC 9110 §9.2.2).
+        """
+        deadline = time.monotonic() + RESTART_SECONDS
+        while True:
+            try:
+                return self.session.request(method, self.url + path, timeout=TIMEOUT, **kwargs)
+            except requests.ConnectionError as error:
+                unsent = "refused" in str(error) or "NewConnectionError" in str(error)
+                if time.monotonic() > deadline or not (unsent or method in REPEATABLE):
+                    raise SystemExit(
+                        f"{method} {path}: the connection broke off; run the demo again, it goes on "
+                        "from where it was"
+                    ) from error
+                time.sleep(1)
 
     def get(self, path: str, **params: Any) -> Any:
         response = self.call("GET", path, params=params)

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 PARTITIONS = 2
+# A broker that was killed is back within this.
+BROKER_SECONDS = 60
 INTEGERS = [
     "year",
     "month",
@@ -85,7 +87,7 @@ def create_topic(name: str) -> None:
     admin = AdminClient(kafka_config())
     future = admin.create_topics([NewTopic(name, num_partitions=PARTITIONS, replication_factor=1)])
     try:
-        future[name].result(timeout=30)
+        future[name].result(timeout=BROKER_SECONDS)
     except KafkaException as error:
         if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
             raise
@@ -93,12 +95,10 @@ def create_topic(name: str) -> None:
 
 def count_records(name: str) -> int:
     """Records in the topic: the high watermarks less the low ones."""
-    from confluent_kafka import Consumer, TopicPartition
-
     consumer = Consumer({**kafka_config(), "group.id": "demo-count"})
     try:
         spans = [
-            consumer.get_watermark_offsets(TopicPartition(name, partition), timeout=10)
+            consumer.get_watermark_offsets(TopicPartition(name, partition), timeout=BROKER_SECONDS)
             for partition in range(PARTITIONS)
         ]
     finally:

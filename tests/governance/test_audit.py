@@ -41,12 +41,15 @@ def log():
 
 
 def tamper(sql, *params):
-    """What a superuser of the database can do: switch the triggers off and write."""
+    """What the owner of the tables can do: switch the triggers off and write."""
+    tables = ("governance_auditrecord", "governance_auditcheckpoint")
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET LOCAL session_replication_role = replica")
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         cursor.execute(sql, params)
-        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
 def found():
