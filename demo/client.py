@@ -139,7 +139,8 @@ def wait_until(
     deadline = time.monotonic() + seconds
     while True:
         answer = question()
-        if answer:
+        # A response counts as an answer whatever its status: `requests` makes errors falsy.
+        if isinstance(answer, requests.Response) or answer:
             return answer
         if time.monotonic() > deadline:
             raise SystemExit(f"waited {seconds:.0f} s for {what}")

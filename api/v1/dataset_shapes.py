@@ -26,7 +26,7 @@ class OwnerSerializer(serializers.Serializer[Any]):
 
 
 class DatasetSerializer(serializers.Serializer[Any]):
-    """A dataset in a list. `tags` is null where the caller may discover the dataset but not view its metadata."""
+    """A dataset in a list. `description` and `tags` are null where the caller may discover it but not view its metadata."""
 
     uuid = serializers.UUIDField()
     namespace = serializers.CharField()
@@ -34,7 +34,7 @@ class DatasetSerializer(serializers.Serializer[Any]):
     kind = serializers.CharField()
     structure = serializers.CharField()
     media_type = serializers.CharField()
-    description = serializers.CharField()
+    description = serializers.CharField(allow_null=True)
     domain = serializers.CharField(allow_null=True)
     owners = OwnerSerializer(many=True)
     tags = serializers.ListField(child=serializers.CharField(), allow_null=True)
@@ -137,7 +137,7 @@ def dataset_data(row: Dataset, *, described: bool) -> dict[str, Any]:
         "kind": row.kind,
         "structure": row.structure,
         "media_type": row.media_type,
-        "description": row.description,
+        "description": row.description if described else None,
         "domain": row.domain.slug if row.domain else None,
         "owners": [
             {"kind": "user" if owner.user_id else "group", "name": str(owner)}

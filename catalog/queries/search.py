@@ -1,7 +1,7 @@
 """Search over names, descriptions, columns, tags and owners, within what the caller may see.
 
-`visible` may be discovered: matched by name and description only. Of `described` the metadata may be viewed, so
-columns, tags and owners are matched too. Both are part of every query: results, counts, facets and snippets.
+`visible` may be discovered: matched by name only. Of `described` the metadata may be viewed, so description, columns,
+tags and owners are matched too, and count in the order. Both are part of every query: results, counts, facets and snippets.
 """
 
 from dataclasses import dataclass
@@ -45,9 +45,9 @@ def matching(
     """The visible datasets that match `text`; all of them for an empty text."""
     if not text:
         return visible
-    by_name = Q(name__icontains=text) | Q(description__icontains=text)
-    full = Q(search_vector=_query(text)) & Q(pk__in=described.order_by().values("pk"))
-    return visible.filter(by_name | full)
+    by_words = Q(description__icontains=text) | Q(search_vector=_query(text))
+    mine = Q(pk__in=described.order_by().values("pk"))
+    return visible.filter(Q(name__icontains=text) | (by_words & mine))
 
 
 def tagged(
@@ -71,7 +71,7 @@ def search_datasets(
 ) -> SearchPage:
     """Page `found` (of `matching`, narrowed by filters) by rank: exact name, beginning, part, then text rank."""
     rows = (
-        found.annotate(rank=_rank(text), snippet=_snippet(text, described=described))
+        found.annotate(rank=_rank(text, described=described), snippet=_snippet(text, described=described))
         .select_related("domain")
         .defer("facets", "facet_stamps", "search_vector")
         .order_by("-rank", "pk")[offset : offset + limit]
@@ -85,7 +85,8 @@ def _query(text: str) -> SearchQuery:
     return SearchQuery(text, config="simple", search_type="websearch")
 
 
-def _rank(text: str) -> Any:
+def _rank(text: str, *, described: QuerySet[Dataset]) -> Any:
+    """By name, then by how well the words fit; hidden words move nothing, not even the order."""
     if not text:
         return Value(0.0, output_field=FloatField())
     by_name = Case(
@@ -96,7 +97,15 @@ def _rank(text: str) -> Any:
         default=Value(0.0),
         output_field=FloatField(),
     )
-    return by_name + SearchRank(F("search_vector"), _query(text))
+    by_words = Case(
+        When(
+            Q(pk__in=described.order_by().values("pk")),
+            then=SearchRank(F("search_vector"), _query(text)),
+        ),
+        default=Value(0.0),
+        output_field=FloatField(),
+    )
+    return by_name + by_words
 
 
 def _snippet(text: str, *, described: QuerySet[Dataset]) -> Any:
@@ -106,7 +115,7 @@ def _snippet(text: str, *, described: QuerySet[Dataset]) -> Any:
     mine = Q(pk__in=described.order_by().values("pk"))
     words = Case(
         When(mine, then=Concat("description", Value(" "), "search_text", output_field=TextField())),
-        default=F("description"),
+        default=Value(""),
         output_field=TextField(),
     )
     return SearchHeadline(

@@ -5,10 +5,11 @@ from typing import Any
 
 import requests
 
-from demo.client import Api, ApiError
+from demo.client import Api, ApiError, wait_until
 from demo.progress import bar, say
 from demo.world import INGEST_SERVICE, World
 
+LEASE_SECONDS = 90
 NOT_KNOWN = {"null_values": ["", "NA"]}
 # name: format, input folder, options
 TABLES: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -90,7 +91,16 @@ def _make_source(
 
 
 def _upload(api: Api, source: str, filename: str, content: bytes) -> dict[str, Any]:
-    response = api.call("PUT", f"/api/v1/ingestion/uploads/{source}/{filename}", data=content)
+    """Send one file; while somebody else lands the source (409 `lease-held`), wait: sending twice lands once."""
+
+    def sent() -> requests.Response | None:
+        path = f"/api/v1/ingestion/uploads/{source}/{filename}"
+        response = api.call("PUT", path, data=content)
+        if response.status_code == requests.codes.conflict:
+            return None if response.json()["code"] == "lease-held" else response
+        return response
+
+    response = wait_until(sent, seconds=LEASE_SECONDS, what=f"the landing of {source} before ours")
     if response.status_code != requests.codes.created:
         raise ApiError(response)
     batch: dict[str, Any] = response.json()
