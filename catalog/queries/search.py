@@ -71,7 +71,9 @@ def search_datasets(
 ) -> SearchPage:
     """Page `found` (of `matching`, narrowed by filters) by rank: exact name, beginning, part, then text rank."""
     rows = (
-        found.annotate(rank=_rank(text, described=described), snippet=_snippet(text, described=described))
+        found.annotate(
+            rank=_rank(text, described=described), snippet=_snippet(text, described=described)
+        )
         .select_related("domain")
         .defer("facets", "facet_stamps", "search_vector")
         .order_by("-rank", "pk")[offset : offset + limit]

@@ -41,6 +41,8 @@ class User(AbstractUser):
     )
 
     class Meta:
+        verbose_name = "user"
+        verbose_name_plural = "users"
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(is_service=False) | models.Q(is_superuser=False),

@@ -2,19 +2,15 @@
 
 import os
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-import structlog
-from django.db import DatabaseError, connection
+from django.db import connection
 
+from core.heartbeat import heartbeat
 from ingestion.errors import LeaseHeldError, LeaseLostError
 
 DEFAULT_SECONDS = 20.0
-
-log = structlog.get_logger(__name__)
 
 # A lease that has run out may be taken; every taking raises the fencing token.
 _TAKE = """
@@ -65,40 +61,20 @@ def prove_lease(lease: HeldLease) -> None:
             raise LeaseLostError(f"`{lease.name}` was taken over by another task")
 
 
-@contextmanager
-def keep_lease(lease: HeldLease) -> Iterator[None]:
-    """Prolong the lease from a second thread while the block runs, however long one batch takes.
+def keep_lease(lease: HeldLease) -> AbstractContextManager[None]:
+    """Prolong the lease while the block runs, however long one batch takes."""
 
-    A process that is killed stops prolonging, so its lease still ends after `lease.seconds`. INVARIANT: safety never
-    rests on this; `prove_lease` in the committing transaction is what fences.
-    """
-    stop = threading.Event()
-    keeper = threading.Thread(target=_prolong, args=(lease, stop), name="lease", daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        keeper.join()
+    def prolong() -> bool:
+        values: dict[str, str | int | float] = {
+            "name": lease.name,
+            "token": lease.token,
+            "seconds": lease.seconds,
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(_PROVE, values)
+            return bool(cursor.rowcount)
 
-
-def _prolong(lease: HeldLease, stop: threading.Event) -> None:
-    values: dict[str, str | int | float] = {
-        "name": lease.name,
-        "token": lease.token,
-        "seconds": lease.seconds,
-    }
-    try:
-        while not stop.wait(lease.seconds / 3):
-            with connection.cursor() as cursor:
-                cursor.execute(_PROVE, values)
-                if cursor.rowcount != 1:
-                    return
-    except DatabaseError as error:
-        # The lease then ends by itself, and the commit finds out.
-        log.warning("lease is not prolonged", lease=lease.name, error=type(error).__name__)
-    finally:
-        connection.close()
+    return heartbeat(prolong, every=lease.seconds / 3, name=lease.name)
 
 
 def release_lease(lease: HeldLease) -> None:

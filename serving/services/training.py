@@ -6,13 +6,14 @@ from uuid import UUID
 import pyarrow as pa
 import structlog
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from catalog.models import Dataset, Domain
 from catalog.services.openlineage import record_event
 from core import audit
 from core.clock import utc_now
 from core.errors import InvalidInputError, LakewardenError
+from core.heartbeat import heartbeat
 from core.jobs import enqueue
 from governance import queries as governance
 from governance.policy.types import Action
@@ -27,8 +28,8 @@ logger = structlog.get_logger(__name__)
 
 TASK = "serving.train_model"
 QUEUE = "processing"
-# Above the task's time limit: a run whose worker lives is never taken over.
-LEASE = timedelta(minutes=15)
+# Prolonged while the worker lives; a run whose worker was lost waits no longer than this for another.
+LEASE = timedelta(seconds=60)
 QUEUE_PATIENCE = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
 SWEEP_LIMIT = 100
@@ -61,7 +62,9 @@ def run_training(*, run_uuid: UUID) -> None:
         return
     try:
         _record_event(run, "START")
-        version, trained = _train_and_register(run)
+        beat_seconds = LEASE.total_seconds() / 4
+        with heartbeat(lambda: _renew(run), every=beat_seconds, name=f"training {run.uuid}"):
+            version, trained = _train_and_register(run)
     except LakewardenError as error:
         _fail(run, error.message)
     except Exception:
@@ -106,6 +109,20 @@ def _claim(run_uuid: UUID) -> TrainingRun | None:
     if not claimed:
         return None
     return TrainingRun.objects.select_related("requested_by", "domain").get(uuid=run_uuid)
+
+
+def _renew(run: TrainingRun) -> bool:
+    """Prolong the lease of this attempt; False if another has taken over."""
+    return bool(_held(run).update(lease_expires_at=utc_now() + LEASE))
+
+
+def _held(run: TrainingRun) -> QuerySet[TrainingRun]:
+    """The run, as long as this attempt holds it: `attempts` is the fencing token."""
+    return TrainingRun.objects.filter(
+        pk=run.pk,
+        attempts=run.attempts,
+        state__in=[TrainingState.QUEUED, TrainingState.RUNNING],
+    )
 
 
 def _source(actor: User, spec: TrainingSpec) -> Dataset:
@@ -167,9 +184,12 @@ def _finish(
     error: str = "",
 ) -> None:
     with transaction.atomic():
-        TrainingRun.objects.filter(pk=run.pk).update(
+        ended = _held(run).update(
             state=state, version=version, metrics=metrics or {}, error=error, ended_at=utc_now()
         )
+        if not ended:
+            # Another attempt took over; how the run ends is its word.
+            return
         audit.record(
             actor=run.requested_by.username,
             action=f"training.{state.value}",
