@@ -38,6 +38,9 @@ def publish_step(spark: Any, *, step: Step, frame: Any, run_uuid: str, attempt: 
         rows = spark.table(table).count()
         return Published(rows=rows, seconds=time.monotonic() - started, already=True)
     spark.sql(f"ALTER TABLE {table} DROP BRANCH IF EXISTS {branch}")
+    if _has_snapshot(spark, table=table):
+        # A write that makes its branch by itself starts the snapshot's totals at zero, and they go wrong from there.
+        spark.sql(f"ALTER TABLE {table} CREATE BRANCH {branch}")
     spark.conf.set("spark.wap.branch", branch)
     try:
         _write(frame, step=step, table=table, run_uuid=run_uuid)
@@ -69,6 +72,10 @@ def _ensure_table(spark: Any, *, step: Step, table: str, frame: Any) -> None:
     properties = {row[0]: row[1] for row in spark.sql(f"SHOW TBLPROPERTIES {table}").collect()}
     if properties.get("write.wap.enabled") != "true":
         spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('write.wap.enabled' = 'true')")
+
+
+def _has_snapshot(spark: Any, *, table: str) -> bool:
+    return bool(spark.sql(f"SELECT 1 FROM {table}.refs WHERE name = 'main'").collect())  # noqa: S608
 
 
 def _is_published(spark: Any, *, table: str, step: Step, run_uuid: str) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.models import DatasetEdge, FieldEdge, Run
+from catalog.models import Dataset, DatasetEdge, FieldEdge, Run
 from governance.models import AuditRecord
 from identity.models import ApiToken
 from processing.models import RunState
@@ -88,6 +88,20 @@ def test_raw_becomes_curated_and_feature_with_lineage(world, running_service):
     _assert_lineage(world, run)
     assert not ApiToken.objects.filter(name=f"run {run.uuid}", revoked_at=None).exists()
     assert AuditRecord.objects.filter(action="pipeline.run.succeeded").count() == 1
+
+
+def test_the_second_run_replaces_and_counts_what_it_wrote(world, running_service):
+    pipeline = make_pipeline(world)
+    for _ in range(2):
+        run = trigger_run(pipeline, actor=world.owner)
+        execute_run(run_uuid=run.uuid)
+        run.refresh_from_db()
+        assert run.state == RunState.SUCCEEDED, run.log_tail
+    name = f"{world.unique}_curated.flights"
+    assert len(rows_of(name)) == 5
+    version = Dataset.objects.get(name=name).current_version
+    assert version.statistics["rows"] == 5
+    assert version.lifecycle == "OVERWRITE"
 
 
 def _assert_lineage(world, run) -> None:
