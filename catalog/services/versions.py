@@ -89,3 +89,11 @@ def _set_current(dataset: Dataset, *, version: DatasetVersion) -> None:
         at=version.created_at, rank=DECLARED, digest=bytes.fromhex(version.fingerprint)
     )
     dataset.save(update_fields=["current_version", "facet_stamps", "updated_at"])
+
+
+def count_version(*, dataset: Dataset, snapshot_id: int, statistics: dict[str, int]) -> None:
+    """Set what was counted of a version's content, over what its producer had said of it."""
+    version = DatasetVersion.objects.filter(dataset=dataset, snapshot_id=snapshot_id).first()
+    if version is not None and not statistics.items() <= version.statistics.items():
+        version.statistics = {**version.statistics, **statistics}
+        version.save(update_fields=["statistics"])

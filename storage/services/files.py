@@ -1,6 +1,6 @@
 """The data files of tables: one row a file of the current snapshot, with its tier and how often it is read."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -22,6 +22,7 @@ from pyiceberg.utils.datetime import (
     micros_to_timestamptz,
 )
 
+from catalog.services.versions import count_version
 from core.clock import utc_now
 from core.errors import UnprocessableError
 from storage.models import DataFile, IcebergTable, Tier
@@ -65,7 +66,21 @@ def sync_table_files(table: IcebergTable) -> int:
             [row for path, row in rows.items() if path not in known], batch_size=_BATCH
         )
         IcebergTable.objects.filter(pk=table.pk).update(files_snapshot_id=table.current_snapshot_id)
+        if table.current_snapshot_id is not None:
+            _count(table, rows.values())
     return len(rows)
+
+
+def _count(table: IcebergTable, rows: Collection[DataFile]) -> None:
+    """The manifests count: engines' summaries carry totals forward, and one that began wrong stays wrong."""
+    counted = {
+        "rows": sum(row.records for row in rows),
+        "bytes": sum(row.size for row in rows),
+        "files": len(rows),
+    }
+    count_version(
+        dataset=table.dataset, snapshot_id=table.current_snapshot_id or 0, statistics=counted
+    )
 
 
 def record_reads(*, table: IcebergTable, paths: Sequence[str]) -> None:

@@ -60,6 +60,18 @@ def test_rows_say_partition_size_and_tier(table):
     assert row_of(table).files_snapshot_id == table.metadata.current_snapshot_id
 
 
+def test_wrong_totals_of_an_engine_are_counted_right(table):
+    make_tiers()
+    row = row_of(table)
+    version = row.dataset.current_version
+    version.statistics = {"rows": 0, "files": 0, "columns": 4}
+    version.save()
+    sync_table_files(row)
+    version.refresh_from_db()
+    size = sum(each["file_size_in_bytes"] for each in table.inspect.files().to_pylist())
+    assert version.statistics == {"rows": 3, "files": 2, "bytes": size, "columns": 4}
+
+
 def test_again_changes_nothing_and_keeps_reads(table):
     make_tiers()
     sync_table_files(row_of(table))
