@@ -1,7 +1,7 @@
 """CPU of event ingest and of lineage queries: this process (the whole HTTP handler, no socket) and its PostgreSQL backend.
 
-Workloads: `small`, one input and one output of 5 columns (1.5 kB); `spark`, START and COMPLETE in turn, two inputs and
-one output of 30 columns with two source fields each, symlinks, plans and properties (29 kB). 200 jobs each, in turn.
+Workloads: `small`, one input and one output of 5 columns (1.1 kB); `spark`, START and COMPLETE in turn, two inputs and
+one output of 30 columns with two source fields each, symlinks, plans and properties (23 kB). 200 jobs each, in turn.
 Queries: a fan (10-ary tree) and a chain. Measured in a database of its own, empty at the start.
 The peer is Marquez 0.51 as measured elsewhere on such a machine; its figures are not measured again here.
 """

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
@@ -11,9 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.principal import caller
-from governance.models import AccessRequest, RequestState
-from governance.policy.types import Action
-from governance.queries import get_visible_dataset, visible_datasets
+from governance.models import AccessRequest
+from governance.queries import get_visible_dataset, requests_to_decide, visible_requests
 from governance.services.requests import (
     approve_request,
     deny_request,
@@ -94,18 +93,13 @@ class AccessRequestViewSet(
     newest_first = True
 
     def get_queryset(self) -> QuerySet[AccessRequest]:
-        rows = AccessRequest.objects.select_related("dataset", "requester", "decided_by")
         if getattr(self, "swagger_fake_view", False):
-            return rows.none()
-        principal = caller(self.request)
-        decidable = Q(
-            dataset__in=visible_datasets(principal, action=Action.APPROVE).order_by().values("pk")
-        )
-        own = Q(requester=self.request.user)
-        if self.request.query_params.get("inbox") == "1":
-            return rows.filter(decidable & ~own, state=RequestState.PENDING)
-        state = self.request.query_params.get("state")
-        return rows.filter(decidable | own, **({"state": state} if state else {}))
+            return AccessRequest.objects.none()
+        principal, given = caller(self.request), self.request.query_params
+        if given.get("inbox") == "1":
+            return requests_to_decide(principal)
+        rows = visible_requests(principal)
+        return rows.filter(state=given["state"]) if given.get("state") else rows
 
     @extend_schema(request=NewAccessRequestSerializer, responses={201: AccessRequestSerializer})
     def create(self, request: Request) -> Response:

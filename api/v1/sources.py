@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status, viewsets
@@ -14,11 +14,10 @@ from rest_framework.views import APIView
 
 from api.principal import caller
 from core.errors import InvalidInputError, NotFoundError, PermissionDeniedError
-from governance.policy.types import Action, Principal
-from governance.queries import visible_datasets
 from identity.models import User
 from ingestion.models import LandingBatch, Source
 from ingestion.models.source import SourceKind
+from ingestion.queries import source_status, visible_sources
 from ingestion.services.file_landing import ingest_upload
 from ingestion.services.sources import (
     create_source,
@@ -67,18 +66,13 @@ class PartitionStatusSerializer(serializers.Serializer[Any]):
 class SourceStatusSerializer(SourceSerializer):
     """`landed` and `rejected` count since the source was made; `lag` is as of the last look."""
 
-    landed = serializers.SerializerMethodField()
-    rejected = serializers.SerializerMethodField()
-    partitions = PartitionStatusSerializer(source="offsets", many=True, read_only=True)
+    landed = serializers.IntegerField(source="status.landed", read_only=True)
+    rejected = serializers.IntegerField(source="status.rejected", read_only=True)
+    lag = serializers.IntegerField(source="status.lag", read_only=True)
+    partitions = PartitionStatusSerializer(source="status.partitions", many=True, read_only=True)
 
     class Meta(SourceSerializer.Meta):
-        fields = [*SourceSerializer.Meta.fields, "landed", "rejected", "partitions"]
-
-    def get_landed(self, source: Source) -> int:
-        return int(source.batches.aggregate(total=Sum("landed"))["total"] or 0)
-
-    def get_rejected(self, source: Source) -> int:
-        return int(source.batches.aggregate(total=Sum("rejected"))["total"] or 0)
+        fields = [*SourceSerializer.Meta.fields, "landed", "rejected", "lag", "partitions"]
 
 
 class NewSourceSerializer(serializers.Serializer[Any]):
@@ -122,13 +116,6 @@ class LandingBatchSerializer(serializers.ModelSerializer[LandingBatch]):
         read_only_fields = fields
 
 
-def visible_sources(principal: Principal) -> QuerySet[Source]:
-    """Sources of datasets whose metadata the caller may see, and the caller's own that have not landed yet."""
-    shown = visible_datasets(principal, action=Action.VIEW_METADATA).order_by().values("pk")
-    own = Q(dataset=None) if principal.is_superuser else Q(dataset=None, owner_id=principal.id)
-    return Source.objects.filter(Q(dataset__in=shown) | own)
-
-
 class SourceViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Source]
 ):
@@ -139,13 +126,14 @@ class SourceViewSet(
     def get_queryset(self) -> QuerySet[Source]:
         if getattr(self, "swagger_fake_view", False):
             return Source.objects.none()
-        rows = visible_sources(caller(self.request))
-        return rows.select_related("owner", "dataset", "dead_letters")
+        return visible_sources(caller(self.request))
 
     @extend_schema(responses=SourceStatusSerializer)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         del request, args, kwargs
-        return Response(SourceStatusSerializer(self.get_object()).data)
+        source: Any = self.get_object()
+        source.status = source_status(source)
+        return Response(SourceStatusSerializer(source).data)
 
     @extend_schema(request=NewSourceSerializer, responses={201: SourceSerializer})
     def create(self, request: Request) -> Response:
