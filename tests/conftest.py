@@ -6,11 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import hypothesis
 import pytest
 from botocore.config import Config
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.db import connection
+
+# A busy machine makes an example slow, not wrong: no example is timed, and slow generation is no fault.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 # The corpus and specifications lie beside the checkout where the project is developed.
 SHARED = Path(__file__).resolve().parents[2] / "shared"
