@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import QuerySet
 
 from catalog.models import Dataset, DatasetEdge, Field, Run
 from catalog.queries.jobs import visible_runs
 from governance.facts import load_resource
 from governance.policy.types import Decision, Facts, FieldInfo
-from storage.models import CollectionObject, DataFile, Movement, MovementState, Tier
+from storage.models import CollectionObject, DataFile, Movement, MovementState
+from storage.queries import tier_summary
 
 VERSIONS_SHOWN = 10
 RUNS_SHOWN = 10
@@ -30,7 +31,7 @@ class FieldRow:
 class TierRow:
     """What a tier holds of the dataset; `share` is in percent of its bytes."""
 
-    tier: Tier
+    tier: str
     count: int
     size: int
     share: int
@@ -52,16 +53,16 @@ def _field_row(field: Field, info: FieldInfo | None) -> FieldRow:
 
 def tier_rows(dataset: Dataset) -> list[TierRow]:
     """Bytes and counts of files and objects for each tier, hottest first."""
-    found: dict[int, tuple[int, int]] = {}
-    for rows in (_files(dataset), _objects(dataset)):
-        sums = rows.order_by().values_list("tier").annotate(Count("pk"), Sum("size"))
-        for tier, count, size in sums:
-            before = found.get(tier, (0, 0))
-            found[tier] = (before[0] + count, before[1] + size)
-    total = sum(size for _, size in found.values())
+    held = tier_summary(dataset)
+    total = sum(each["bytes"] for each in held.values())
     return [
-        TierRow(tier, *found[tier.pk], share=round(100 * found[tier.pk][1] / total) if total else 0)
-        for tier in Tier.objects.filter(pk__in=found)
+        TierRow(
+            tier=name,
+            count=each["files"],
+            size=each["bytes"],
+            share=round(100 * each["bytes"] / total) if total else 0,
+        )
+        for name, each in held.items()
     ]
 
 

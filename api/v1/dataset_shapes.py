@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Count, Prefetch, QuerySet, Sum
+from django.db.models import Prefetch, QuerySet
 from rest_framework import serializers
 
 from catalog.models import (
@@ -14,7 +14,7 @@ from catalog.models import (
     Run,
     RunDataset,
 )
-from storage.models import CollectionObject, DataFile
+from storage.queries import tier_summary
 
 LATEST_RUNS = 5
 HEAVY = ("facets", "facet_stamps", "search_text", "search_vector")
@@ -180,7 +180,7 @@ def _metadata(row: Dataset) -> dict[str, Any]:
         "fields": field_rows(row.fields.present()),
         "current_version": VersionSerializer(version).data if version else None,
         "statistics": version.statistics if version else {},
-        "tiers": tier_summary(row),
+        "tiers": [{"tier": name, **held} for name, held in tier_summary(row).items()],
         "latest_runs": latest_runs(row),
         # Column lineage names datasets that the caller may not know of: `/column-lineage` leaves those out.
         "facets": {name: facet for name, facet in row.facets.items() if name != "columnLineage"},
@@ -202,28 +202,6 @@ def field_rows(fields: QuerySet[Field]) -> list[dict[str, Any]]:
             "removed_at": each.removed_at,
         }
         for each in fields.prefetch_related("field_tags__tag").order_by("ordinal", "pk")
-    ]
-
-
-def tier_summary(row: Dataset) -> list[dict[str, Any]]:
-    """Bytes and files on each tier, hottest first; two queries."""
-    totals: dict[tuple[int, str], list[int]] = {}
-    for held in (
-        DataFile.objects.filter(table__dataset=row),
-        CollectionObject.objects.filter(dataset=row),
-    ):
-        sums = (
-            held.order_by()
-            .values_list("tier__rank", "tier__name")
-            .annotate(bytes=Sum("size"), files=Count("pk"))
-        )
-        for rank, name, size, files in sums:
-            total = totals.setdefault((rank, name), [0, 0])
-            total[0] += size
-            total[1] += files
-    return [
-        {"tier": name, "bytes": size, "files": files}
-        for (_, name), (size, files) in sorted(totals.items())
     ]
 
 

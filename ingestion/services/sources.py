@@ -206,13 +206,6 @@ def _move_offsets(source: Source, offsets: Mapping[int, int]) -> dict[int, int]:
     return left
 
 
-def may_see_source(principal: Principal, source: Source) -> bool:
-    """Whether the source and its status may be shown."""
-    if source.dataset is None:
-        return principal.is_active and (principal.is_superuser or principal.id == source.owner_id)
-    return decide_on(principal, Action.VIEW_METADATA, source.dataset).allowed
-
-
 def _record(principal: Principal, action: str, source: Source, payload: dict[str, Any]) -> None:
     audit.record(
         actor=principal.username,
