@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from catalog.models import Dataset, Run
 from governance.models import AccessRequest, AuditRecord
+from ingestion.models import Source
 from storage.models import Movement
 
 # A client may send any word as a method; each label value costs memory for ever.
@@ -64,6 +65,11 @@ class StateCollector(Collector):
             Movement.objects.all(),
             "state",
         )
+        failing = GaugeMetricFamily(
+            "lakewarden_failing_sources", "Enabled sources whose last landing failed"
+        )
+        failing.add_metric([], Source.objects.enabled().filter(failures__gt=0).count())
+        yield failing
         unsealed = GaugeMetricFamily(
             "lakewarden_audit_unsealed_records", "Audit records that no checkpoint covers yet"
         )

@@ -30,9 +30,19 @@ app.conf.beat_schedule = {
         "schedule": 30.0,
         "options": {"queue": "processing"},
     },
+    "settle-collection-versions": {
+        "task": "storage.settle_versions",
+        "schedule": 15.0,
+        "options": {"queue": "tiering"},
+    },
     "resume-movements": {
         "task": "storage.resume_movements",
         "schedule": 15.0,
+        "options": {"queue": "tiering"},
+    },
+    "sweep-orphans": {
+        "task": "storage.sweep_orphans",
+        "schedule": crontab(hour=3, minute=41),
         "options": {"queue": "tiering"},
     },
     "apply-tier-policies": {

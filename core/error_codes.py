@@ -24,6 +24,7 @@ ERROR_MODULES = (
     "storage.services.collections",
     "storage.services.files",
     "storage.services.object_reads",
+    "storage.services.orphans",
     "storage.tables.errors",
     "storage.tables.expressions",
     "storage.tiering.plan",

@@ -7,6 +7,8 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from ingestion.formats.base import Reject
+
 # INVARIANT: the table of one source's dead letters never changes its schema; readers lean on it
 SCHEMA = pa.schema(
     [
@@ -33,6 +35,17 @@ class DeadLetter:
     original: bytes
     partition: int | None = None
     path: str | None = None
+
+
+def as_letter(reject: Reject, path: str) -> DeadLetter:
+    """The dead letter of what a format refused in the file at `path`."""
+    return DeadLetter(
+        position=reject.position,
+        reason=reject.reason.value,
+        message=reject.message,
+        original=reject.original,
+        path=path,
+    )
 
 
 def make_rows(

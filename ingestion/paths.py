@@ -1,7 +1,9 @@
 """Which paths a source may read: below the configured roots, after every link is followed."""
 
 import os
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from django.conf import settings
@@ -12,6 +14,8 @@ from storage.models import CollectionObject
 from storage.tables.locations import is_taken
 
 MAX_FILES = 100_000
+# Within one tick of a file system's clock a file may change without looking changed; ticks last up to 2 s (FAT).
+SETTLED_SECONDS = 2.0
 
 
 def check_folder(path: str) -> None:
@@ -64,14 +68,40 @@ def _is_plain(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def read_file(path: Path, *, max_bytes: int) -> bytes:
-    """Return the file's bytes, refusing links at the moment of opening; raises `PathNotAllowedError`."""
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file's bytes, and how it looked meanwhile; `stamp` is empty where its looks prove nothing."""
+
+    data: bytes
+    stamp: str
+
+
+def read_stable(path: Path, *, max_bytes: int) -> ReadFile | None:
+    """Return the file as it stands, or None while somebody writes it or once it is gone.
+
+    Links are refused at the moment of opening. Raises `PathNotAllowedError`, also above `max_bytes`.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise PathNotAllowedError(f"`{path.name}` cannot be opened: {error.strerror}") from None
     with os.fdopen(descriptor, "rb") as file:
+        before = os.fstat(descriptor)
         data = file.read(max_bytes + 1)
+        after = os.fstat(descriptor)
     if len(data) > max_bytes:
         raise PathNotAllowedError(f"`{path.name}` has more than {max_bytes} bytes")
-    return data
+    if stamp_of(before) != stamp_of(after) or len(data) != after.st_size:
+        return None
+    is_settled = max(after.st_mtime, after.st_ctime) < time.time() - SETTLED_SECONDS
+    return ReadFile(data=data, stamp=stamp_of(after) if is_settled else "")
+
+
+def stamp_of(status: os.stat_result) -> str:
+    """How a file looks from outside: size, time of its content and time of its last change of any kind.
+
+    The last one cannot be set by a program, so content of the same size under a restored time is noticed.
+    """
+    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"

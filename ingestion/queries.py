@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Max, QuerySet, Sum
+from django.db.models import Count, Max, Min, QuerySet, Sum
+from django.db.models.functions import Now
 
 from governance.policy.types import Action, Principal
-from governance.queries import visible_datasets
-from ingestion.models import LandingBatch, Source
+from governance.queries import decide_on, visible_datasets
+from ingestion.models import LandingBatch, Lease, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,24 @@ def visible_sources(principal: Principal) -> QuerySet[Source]:
         dataset__in=visible_datasets(principal, action=Action.VIEW_METADATA).values("pk")
     )
     return (own | seen).order_by("name")
+
+
+def may_steer(principal: Principal, source: Source) -> bool:
+    """Whether the principal may write or manage what the source lands in, or owns it before a first landing.
+
+    Errors name files and offsets, so they are told to these only.
+    """
+    if source.dataset is not None:
+        actions = (Action.WRITE, Action.MANAGE)
+        return any(decide_on(principal, action, source.dataset).allowed for action in actions)
+    return principal.is_superuser or principal.id == source.owner_id
+
+
+def oldest_landing() -> datetime | None:
+    """When the longest-running landing began to write; None if none runs."""
+    running = Lease.objects.filter(expires_at__gt=Now())
+    began: datetime | None = running.aggregate(began=Min("taken_at"))["began"]
+    return began
 
 
 def source_status(source: Source) -> SourceStatus:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from celery import shared_task
 
+from processing.services.cleaning import sweep_leftovers
 from processing.services.execution import RUN_LIMIT, execute_run
 from processing.services.runs import sweep_runs
 
@@ -24,3 +25,4 @@ def run_pipeline(self: Any, run_uuid: str) -> None:
 @shared_task(name="processing.sweep_pipelines")
 def sweep() -> None:
     sweep_runs()
+    sweep_leftovers()

@@ -1,12 +1,19 @@
 """Background work of `storage`: ids in, one service call."""
 
+import structlog
 from celery import shared_task
 
+from core.errors import LakewardenError
+from core.jobs import enqueue
 from storage.models import IcebergTable
+from storage.services.collections import settle_versions as settle
 from storage.services.files import sync_table_files as sync_files
 from storage.services.movements import due_movement_ids
 from storage.services.movements import run_movements as carry_on
+from storage.services.orphans import sweep_orphans
 from storage.services.tiering import apply_tier_policies as apply_policies
+
+logger = structlog.get_logger(__name__)
 
 
 @shared_task(name="storage.sync_table_files", acks_late=True, time_limit=300)
@@ -15,6 +22,12 @@ def sync_table_files(*, table_id: int) -> None:
     table = IcebergTable.objects.filter(pk=table_id).first()
     if table is not None:
         sync_files(table)
+
+
+@shared_task(name="storage.settle_versions", acks_late=True)
+def settle_versions() -> None:
+    """Record one version for all that landed one by one in a collection since its last."""
+    settle()
 
 
 @shared_task(name="storage.run_movements")
@@ -33,3 +46,22 @@ def resume_movements() -> None:
 def apply_tier_policies() -> None:
     """Plan and start what the enabled policies of every dataset ask for now."""
     apply_policies()
+
+
+@shared_task(name="storage.sweep_orphans")
+def sweep_all_orphans() -> None:
+    """Ask for a sweep of every table."""
+    for pk in IcebergTable.objects.order_by("pk").values_list("pk", flat=True):
+        enqueue("storage.sweep_table_orphans", queue="tiering", table_id=pk)
+
+
+@shared_task(name="storage.sweep_table_orphans", acks_late=True)
+def sweep_table_orphans(*, table_id: int) -> None:
+    """Remove the table's files that nothing names and that are a day old; nothing to do if the table is gone."""
+    table = IcebergTable.objects.filter(pk=table_id).first()
+    if table is None:
+        return
+    try:
+        sweep_orphans(table, dry_run=False)
+    except LakewardenError as error:
+        logger.warning("orphans not swept", table=str(table), code=error.code, error=error.message)

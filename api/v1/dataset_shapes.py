@@ -178,7 +178,8 @@ def _metadata(row: Dataset) -> dict[str, Any]:
         "properties": row.properties,
         "symlinks": list(row.symlinks.order_by("pk").values("namespace", "name", "type")),
         "fields": field_rows(row.fields.present()),
-        "current_version": VersionSerializer(version).data if version else None,
+        # As it is: `DatasetDetailSerializer` renders it, and finds no `run_id` in what is rendered already.
+        "current_version": version,
         "statistics": version.statistics if version else {},
         "tiers": [{"tier": name, **held} for name, held in tier_summary(row).items()],
         "latest_runs": latest_runs(row),

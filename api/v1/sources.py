@@ -17,7 +17,7 @@ from core.errors import InvalidInputError, NotFoundError, PermissionDeniedError
 from identity.models import User
 from ingestion.models import LandingBatch, Source
 from ingestion.models.source import SourceKind
-from ingestion.queries import source_status, visible_sources
+from ingestion.queries import may_steer, source_status, visible_sources
 from ingestion.services.file_landing import ingest_upload
 from ingestion.services.sources import (
     create_source,
@@ -51,6 +51,10 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
             "owner",
             "dataset",
             "dead_letters",
+            "failures",
+            "last_error_code",
+            "last_error_at",
+            "retry_at",
             "created_at",
         ]
         read_only_fields = fields
@@ -64,15 +68,26 @@ class PartitionStatusSerializer(serializers.Serializer[Any]):
 
 
 class SourceStatusSerializer(SourceSerializer):
-    """`landed` and `rejected` count since the source was made; `lag` is as of the last look."""
+    """`landed` and `rejected` count since the source was made; `lag` is as of the last look.
+
+    `last_error` is why the last landing failed, for those who may write or manage what it lands in; else null.
+    """
 
     landed = serializers.IntegerField(source="status.landed", read_only=True)
     rejected = serializers.IntegerField(source="status.rejected", read_only=True)
     lag = serializers.IntegerField(source="status.lag", read_only=True)
     partitions = PartitionStatusSerializer(source="status.partitions", many=True, read_only=True)
+    last_error = serializers.CharField(source="told_error", read_only=True, allow_null=True)
 
     class Meta(SourceSerializer.Meta):
-        fields = [*SourceSerializer.Meta.fields, "landed", "rejected", "lag", "partitions"]
+        fields = [
+            *SourceSerializer.Meta.fields,
+            "last_error",
+            "landed",
+            "rejected",
+            "lag",
+            "partitions",
+        ]
 
 
 class NewSourceSerializer(serializers.Serializer[Any]):
@@ -130,9 +145,11 @@ class SourceViewSet(
 
     @extend_schema(responses=SourceStatusSerializer)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        del request, args, kwargs
+        del args, kwargs
         source: Any = self.get_object()
         source.status = source_status(source)
+        steers = may_steer(caller(request), source)
+        source.told_error = source.last_error if steers else None
         return Response(SourceStatusSerializer(source).data)
 
     @extend_schema(request=NewSourceSerializer, responses={201: SourceSerializer})

@@ -42,6 +42,8 @@ class IngestedFile(models.Model):
     size = models.BigIntegerField(help_text="bytes")
     landed = models.BigIntegerField()
     rejected = models.BigIntegerField()
+    # Size and times, or the store's etag, of the file as it was read: one that looks the same is not read again.
+    stamp = models.CharField(max_length=200, blank=True)
     landed_at = models.DateTimeField(default=utc_now)
 
     class Meta:

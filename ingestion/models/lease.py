@@ -1,6 +1,7 @@
 """Leases: one holder at a time for a stream of bounded tasks."""
 
 from django.db import models
+from django.db.models.functions import Now
 
 
 class Lease(models.Model):
@@ -12,6 +13,7 @@ class Lease(models.Model):
     name = models.CharField(max_length=200, unique=True)
     holder = models.CharField(max_length=200)
     fencing_token = models.BigIntegerField(default=1)
+    taken_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
 
     class Meta:

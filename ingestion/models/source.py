@@ -1,5 +1,6 @@
 """Where data comes from, and where it lands."""
 
+from datetime import datetime
 from typing import Self
 
 import pghistory
@@ -21,6 +22,10 @@ class SourceQuerySet(models.QuerySet["Source"]):
     def enabled(self) -> Self:
         """Sources that the schedule lands by itself."""
         return self.filter(enabled=True)
+
+    def due(self, now: datetime) -> Self:
+        """Enabled sources that do not wait after a failure."""
+        return self.enabled().filter(models.Q(retry_at=None) | models.Q(retry_at__lte=now))
 
 
 @pghistory.track(fields=["name", "kind", "config", "namespace", "table", "format", "enabled"])
@@ -47,10 +52,20 @@ class Source(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="sources"
     )
     dataset = models.ForeignKey(
-        Dataset, null=True, editable=False, on_delete=models.PROTECT, related_name="sources"
+        Dataset, null=True, editable=False, on_delete=models.PROTECT, related_name="landed_by"
     )
     dead_letters = models.ForeignKey(
         Dataset, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
+    )
+    # Why the last landing failed; empty again after one that succeeds.
+    last_error = models.CharField(max_length=500, blank=True, editable=False)
+    last_error_code = models.CharField(max_length=60, blank=True, editable=False)
+    last_error_at = models.DateTimeField(null=True, editable=False)
+    failures = models.PositiveIntegerField(
+        default=0, editable=False, help_text="landings that failed one after another"
+    )
+    retry_at = models.DateTimeField(
+        null=True, editable=False, help_text="the schedule leaves the source alone until then"
     )
     created_at = models.DateTimeField(default=utc_now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)

@@ -83,8 +83,10 @@ def dataset_of(identifier: tuple[str, ...]) -> Dataset:
     return table.dataset
 
 
-def commit_landing(landing: Landing) -> LandingBatch:
+def commit_landing(landing: Landing, *, others: Sequence[Output] = ()) -> LandingBatch:
     """Commit the files of a landing with its records, inside the caller's transaction.
+
+    `others` are outputs that the caller has written in this transaction already, such as objects.
 
     INVARIANT: called within `transaction.atomic()` that has already moved the offsets or recorded the files.
     """
@@ -92,7 +94,7 @@ def commit_landing(landing: Landing) -> LandingBatch:
     catalog = catalog_of(source)
     properties = {"lakewarden.source": source.name, "lakewarden.batch": str(landing.batch)}
     snapshots: dict[tuple[str, ...], int | None] = {}
-    outputs: list[Output] = []
+    outputs: list[Output] = [*others]
     targets = [
         (source.identifier, landing.files, landing.rows, landing.copied),
         (source.dead_letter_identifier, landing.dead_files, landing.rejected, ()),

@@ -1,8 +1,6 @@
 """Landing files: each whole, and the same content under the same name only once."""
 
-import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import BinaryIO
@@ -16,68 +14,86 @@ from core.errors import InvalidInputError
 from core.ids import uuid7
 from governance.policy.types import Principal
 from ingestion.config import Config, FilesConfig, KafkaConfig, arrow_schema, read_config
-from ingestion.dead_letters import DeadLetter
+from ingestion.dead_letters import as_letter
 from ingestion.errors import InvalidSourceError, UploadTooLargeError
-from ingestion.formats.base import FormatOptions, Reject
+from ingestion.formats.base import FormatOptions
 from ingestion.formats.registry import OBJECTS, get_tabular
 from ingestion.lineage import DatasetName, file_dataset
-from ingestion.models import IngestedFile, LandingBatch, Source
-from ingestion.paths import check_prefix, list_files, read_file, resolve_folder
+from ingestion.models import LandingBatch, Source
+from ingestion.services.arrivals import ArrivedFile, find_landed, new_files, remember_file
 from ingestion.services.commits import Landing, commit_landing, prepare_dead_letters
 from ingestion.services.kafka_landing import LandingOutcome, lease_name
 from ingestion.services.leases import (
     DEFAULT_SECONDS,
     HeldLease,
+    keep_lease,
     prove_lease,
     release_lease,
     take_lease,
 )
-from ingestion.services.object_landing import land_object
+from ingestion.services.object_landing import land_objects
 from ingestion.services.sources import require_source
 from ingestion.services.targets import declare_input, ensure_target
 from ingestion.tables import write_files
-from storage.backends import location_of, open_location
+from storage.services.collections import record_owed_version
 
 MAX_NAME = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class ArrivedFile:
-    """One input: `name` below the source's root, `uri` for lineage."""
-
-    name: str
-    uri: str
-    data: bytes
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.data).hexdigest()
+MAX_BATCH_OBJECTS = 100
+MAX_BATCH_BYTES = 32 << 20
 
 
 def land_files(
     source: Source, *, budget_seconds: float = 60.0, lease_seconds: float = 60.0
 ) -> LandingOutcome:
-    """Land every file of the source's folder or prefix that has not landed yet; each is a commit of its own.
+    """Land every file of the source's folder or prefix that has not landed yet, for about `budget_seconds`.
 
-    Raises `LeaseHeldError`, `LeaseLostError`, `PathNotAllowedError`.
+    A table's file is a commit of its own; objects land in batches, and what one call lands is one version of their
+    collection. Raises `LeaseHeldError`, `LeaseLostError`, `PathNotAllowedError`, `BackendUnavailableError`.
     """
     config = read_config(source.kind, source.config)
     if not isinstance(config, FilesConfig):
         raise InvalidSourceError(f"source `{source.name}` has no folder")
-    deadline = utc_now().timestamp() + budget_seconds
-    landed = rejected = batches = 0
     lease = take_lease(lease_name(source), seconds=lease_seconds)
     try:
-        for file in _arrived(source, config):
-            batch = _land_file(source, file, config=config, lease=lease)
-            landed += batch.landed
-            rejected += batch.rejected
-            batches += 1
-            if utc_now().timestamp() > deadline:
-                return LandingOutcome(landed, rejected, batches, caught_up=False)
+        with keep_lease(lease):
+            outcome = _land_new(source, config, lease=lease, budget_seconds=budget_seconds)
+            if outcome.landed and source.format in OBJECTS and source.dataset is not None:
+                record_owed_version(source.dataset)
     finally:
         release_lease(lease)
+    return outcome
+
+
+def _land_new(
+    source: Source, config: FilesConfig, *, lease: HeldLease, budget_seconds: float
+) -> LandingOutcome:
+    deadline = utc_now().timestamp() + budget_seconds
+    landed = rejected = batches = 0
+    for files in _batches(source, new_files(source, config)):
+        batch = _land_batch(source, files, config=config, lease=lease)
+        landed += batch.landed
+        rejected += batch.rejected
+        batches += 1
+        if utc_now().timestamp() > deadline:
+            return LandingOutcome(landed, rejected, batches, caught_up=False)
     return LandingOutcome(landed, rejected, batches, caught_up=True)
+
+
+def _batches(source: Source, files: Iterator[ArrivedFile]) -> Iterator[list[ArrivedFile]]:
+    """Objects by the hundred, held in memory together; tables' files one by one."""
+    if source.format not in OBJECTS:
+        yield from ([file] for file in files)
+        return
+    batch: list[ArrivedFile] = []
+    size = 0
+    for file in files:
+        if batch and (len(batch) == MAX_BATCH_OBJECTS or size + len(file.data) > MAX_BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += len(file.data)
+    if batch:
+        yield batch
 
 
 def ingest_upload(
@@ -97,12 +113,12 @@ def ingest_upload(
         raise UploadTooLargeError(f"an upload has at most {limit} bytes", limit=limit)
     name = check_filename(filename)
     file = ArrivedFile(name, f"upload:///{source.name}/{name}", data)
-    known = _known(source, file)
-    if known is not None:
-        return known.batch
+    landed = find_landed(source, file)
+    if landed is not None:
+        return landed.batch
     lease = take_lease(lease_name(source), seconds=DEFAULT_SECONDS)
     try:
-        return _land_file(source, file, config=config, lease=lease)
+        return _land_batch(source, [file], config=config, lease=lease)
     finally:
         release_lease(lease)
 
@@ -114,39 +130,6 @@ def check_filename(name: str) -> str:
     if bad or not name.isprintable() or "\\" in name or name != path.as_posix():
         raise InvalidInputError("a file name is a plain relative path", pointer="/filename")
     return name
-
-
-def _known(source: Source, file: ArrivedFile) -> IngestedFile | None:
-    return (
-        IngestedFile.objects.select_related("batch")
-        .filter(source=source, name=file.name, sha256=file.sha256)
-        .first()
-    )
-
-
-def _arrived(source: Source, config: FilesConfig) -> Iterator[ArrivedFile]:
-    """Yield what is new, in the order of names."""
-    files = _from_store(config) if config.path.startswith("s3://") else _from_folder(config)
-    for file in files:
-        if _known(source, file) is None:
-            yield file
-
-
-def _from_folder(config: FilesConfig) -> Iterator[ArrivedFile]:
-    folder = resolve_folder(config.path)
-    limit = settings.LAKEWARDEN.max_upload_bytes
-    for name, path in list_files(folder, pattern=config.pattern):
-        yield ArrivedFile(name, str(path), read_file(path, max_bytes=limit))
-
-
-def _from_store(config: FilesConfig) -> Iterator[ArrivedFile]:
-    check_prefix(config.path)  # again: a table may have been made there since
-    location, folder = location_of(config.path.rstrip("/"))
-    backend, prefix = open_location(location), f"{folder}/"
-    for info in backend.list_all(prefix):
-        name = info.key.removeprefix(prefix)
-        if PurePosixPath(name).match(config.pattern):
-            yield ArrivedFile(name, backend.uri_of(info.key), backend.get_bytes(info.key))
 
 
 def _origin(file: ArrivedFile, config: Config) -> DatasetName:
@@ -161,29 +144,20 @@ def _origin(file: ArrivedFile, config: Config) -> DatasetName:
     return file_dataset(file.uri if names_one else config.path.rstrip("/"))
 
 
-def _land_file(
-    source: Source, file: ArrivedFile, *, config: Config, lease: HeldLease
+def _land_batch(
+    source: Source, files: Sequence[ArrivedFile], *, config: Config, lease: HeldLease
 ) -> LandingBatch:
     started_at = utc_now()
-    origin = _origin(file, config)
+    origin = _origin(files[0], config)
     options = config.options.as_format_options(max_bytes=settings.LAKEWARDEN.max_upload_bytes)
-    if source.format in OBJECTS:
-        declare_input(source, origin, kind="fileset")
-        batch = land_object(
-            source,
-            name=file.name,
-            data=file.data,
-            sha256=file.sha256,
-            origin=origin,
-            options=options,
-            started_at=started_at,
-            lease=lease,
+    if source.format not in OBJECTS:
+        return _land_table(
+            source, files[0], origin=origin, options=options, started_at=started_at, lease=lease
         )
-    else:
-        batch = _land_table(
-            source, file, origin=origin, options=options, started_at=started_at, lease=lease
-        )
-    return batch
+    declare_input(source, origin, kind="fileset")
+    return land_objects(
+        source, files, origin=origin, options=options, started_at=started_at, lease=lease
+    )
 
 
 def _land_table(
@@ -215,28 +189,5 @@ def _land_table(
     with transaction.atomic():
         prove_lease(lease)
         batch = commit_landing(landing)
-        record_file(source, file.name, file.sha256, batch=batch)
+        remember_file(source, file, batch=batch, landed=batch.landed, rejected=batch.rejected)
     return batch
-
-
-def as_letter(reject: Reject, path: str) -> DeadLetter:
-    return DeadLetter(
-        position=reject.position,
-        reason=reject.reason.value,
-        message=reject.message,
-        original=reject.original,
-        path=path,
-    )
-
-
-def record_file(source: Source, name: str, sha256: str, *, batch: LandingBatch) -> None:
-    """Remember the file in the transaction that lands it: its unique key is what makes a second landing fail."""
-    IngestedFile.objects.create(
-        source=source,
-        batch=batch,
-        name=name,
-        sha256=sha256,
-        size=batch.size,
-        landed=batch.landed,
-        rejected=batch.rejected,
-    )

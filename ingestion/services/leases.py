@@ -14,11 +14,13 @@ DEFAULT_SECONDS = 20.0
 
 # A lease that has run out may be taken; every taking raises the fencing token.
 _TAKE = """
-INSERT INTO ingestion_lease (name, holder, fencing_token, expires_at)
-VALUES (%(name)s, %(holder)s, 1, clock_timestamp() + make_interval(secs => %(seconds)s))
+INSERT INTO ingestion_lease (name, holder, fencing_token, taken_at, expires_at)
+VALUES (%(name)s, %(holder)s, 1, clock_timestamp(),
+        clock_timestamp() + make_interval(secs => %(seconds)s))
 ON CONFLICT (name) DO UPDATE
    SET holder = EXCLUDED.holder,
        fencing_token = ingestion_lease.fencing_token + 1,
+       taken_at = EXCLUDED.taken_at,
        expires_at = EXCLUDED.expires_at
  WHERE ingestion_lease.expires_at <= clock_timestamp()
 RETURNING fencing_token

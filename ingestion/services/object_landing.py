@@ -1,5 +1,6 @@
-"""Landing objects: bytes copied to the source's tier, metadata extracted, one row an object."""
+"""Landing objects: bytes copied to the source's tier, metadata extracted, one row an object, one commit a batch."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -7,73 +8,92 @@ from django.db import transaction
 from catalog.models import Dataset
 from catalog.services.datasets import add_owner, ensure_dataset
 from core.ids import uuid7
-from ingestion.dead_letters import DeadLetter
+from ingestion.dead_letters import DeadLetter, as_letter
 from ingestion.formats.base import FormatOptions, Reject
 from ingestion.formats.registry import get_object_format
 from ingestion.lineage import DatasetName, Output, table_dataset
-from ingestion.models import IngestedFile, LandingBatch, Source
-from ingestion.services.commits import Landing, commit_landing, prepare_dead_letters, record_landing
+from ingestion.models import LandingBatch, Source
+from ingestion.services.arrivals import ArrivedFile, remember_file
+from ingestion.services.commits import Landing, commit_landing, prepare_dead_letters
 from ingestion.services.leases import HeldLease, prove_lease
 from ingestion.services.targets import check_may_write
 from storage.models import Tier
-from storage.services.collections import NewObject, record_objects, store_objects
+from storage.services.collections import (
+    NewObject,
+    brings_fields,
+    record_objects,
+    record_owed_version,
+    store_objects,
+)
 from storage.services.namespaces import domain_of
 
 
-def land_object(
+def land_objects(
     source: Source,
+    files: Sequence[ArrivedFile],
     *,
-    name: str,
-    data: bytes,
-    sha256: str,
     origin: DatasetName,
     options: FormatOptions,
     started_at: datetime,
     lease: HeldLease,
 ) -> LandingBatch:
-    """Store one object and its metadata, or its dead letter; exactly one of the two, in one transaction."""
+    """Land files of different names in one commit: each is an object with its metadata, or a dead letter.
+
+    The collection's version is owed, not recorded, unless objects bring fields that it does not describe yet.
+    """
     collection = ensure_collection(source)
-    described = get_object_format(source.format).describe(data, options=options)
+    items, letters = _describe(source, files, options)
     landing = Landing(
         source=source,
         batch=uuid7(),
         started_at=started_at,
         inputs=[origin],
-        size=len(data),
+        rows=len(items),
+        size=sum(len(file.data) for file in files),
         fencing_token=lease.token,
     )
-    if isinstance(described, Reject):
-        letter = DeadLetter(
-            position=described.position,
-            reason=described.reason.value,
-            message=described.message,
-            original=described.original,
-            path=name,
-        )
-        prepare_dead_letters(landing, [letter])
-        with transaction.atomic():
-            prove_lease(lease)
-            batch = commit_landing(landing)
-            _record_file(source, name, sha256, batch)
-        return batch
     tier = Tier.objects.select_related("location").get(name=source.tier)
-    item = NewObject(
-        key=name,
-        content=data,
-        media_type=described.media_type,
-        metadata=described.properties,
+    stored = store_objects(dataset=collection, items=items, tier=tier)
+    prepare_dead_letters(landing, letters)
+    size = sum(each.checksum.size for each in stored)
+    output = Output(
+        dataset=table_dataset(source.identifier), rows=len(items), size=size, files=len(items)
     )
-    stored = store_objects(dataset=collection, items=[item], tier=tier)
-    landing.rows = 1
     with transaction.atomic():
         prove_lease(lease)
-        record_objects(
-            dataset=collection, stored=stored, tier=tier, actor=source.owner.get_username()
-        )
-        output = Output(dataset=table_dataset(source.identifier), rows=1, size=len(data), files=1)
-        batch = record_landing(landing, outputs=[output], snapshots={})
-        _record_file(source, name, sha256, batch)
+        if items:
+            actor = source.owner.get_username()
+            record_objects(
+                dataset=collection, stored=stored, tier=tier, actor=actor, run=landing.batch
+            )
+        batch = commit_landing(landing, others=[output] if items else [])
+        refused = {letter.path for letter in letters}
+        for file in files:
+            bad = file.name in refused
+            remember_file(source, file, batch=batch, landed=not bad, rejected=bad)
+        if items and brings_fields(collection, items):
+            record_owed_version(collection)
     return batch
+
+
+def _describe(
+    source: Source, files: Sequence[ArrivedFile], options: FormatOptions
+) -> tuple[list[NewObject], list[DeadLetter]]:
+    items, letters = [], []
+    for file in files:
+        described = get_object_format(source.format).describe(file.data, options=options)
+        if isinstance(described, Reject):
+            letters.append(as_letter(described, file.name))
+        else:
+            items.append(
+                NewObject(
+                    key=file.name,
+                    content=file.data,
+                    media_type=described.media_type,
+                    metadata=described.properties,
+                )
+            )
+    return items, letters
 
 
 @transaction.atomic
@@ -98,15 +118,3 @@ def ensure_collection(source: Source) -> Dataset:
         source.dataset = dataset
     check_may_write(source)
     return source.dataset
-
-
-def _record_file(source: Source, name: str, sha256: str, batch: LandingBatch) -> None:
-    IngestedFile.objects.create(
-        source=source,
-        batch=batch,
-        name=name,
-        sha256=sha256,
-        size=batch.size,
-        landed=batch.landed,
-        rejected=batch.rejected,
-    )

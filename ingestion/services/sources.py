@@ -155,8 +155,9 @@ def set_enabled(source: Source, *, enabled: bool, principal: Principal) -> None:
     """Pause or resume the schedule of a source; needs `write` or `manage`. A task that runs now ends its batch."""
     require_source(principal, source)
     with transaction.atomic():
-        Source.objects.filter(pk=source.pk).update(enabled=enabled)
-        source.enabled = enabled
+        # Whoever switches it has mended it, or looks: the next sweep tries it at once.
+        Source.objects.filter(pk=source.pk).update(enabled=enabled, retry_at=None)
+        source.enabled, source.retry_at = enabled, None
         _record(principal, "source.resume" if enabled else "source.pause", source, {})
 
 
@@ -181,6 +182,7 @@ def replay_from(
     try:
         with transaction.atomic():
             left = _move_offsets(source, offsets)
+            Source.objects.filter(pk=source.pk).update(retry_at=None)
             _record(
                 principal,
                 "source.replay",

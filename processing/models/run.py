@@ -64,6 +64,8 @@ class PipelineRun(models.Model):
     enqueued_at = models.DateTimeField(default=utc_now)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    # When the branches and snapshots that a failed or cancelled run left behind were removed.
+    cleaned_at = models.DateTimeField(null=True, editable=False)
 
     objects = PipelineRunQuerySet.as_manager()
 
@@ -74,6 +76,13 @@ class PipelineRun(models.Model):
                 fields=["pipeline"],
                 condition=models.Q(state__in=["queued", "running"]),
                 name="pipeline_runs_once_at_a_time",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["ended_at"],
+                condition=models.Q(cleaned_at=None, state__in=["failed", "cancelled"]),
+                name="pipeline_run_to_clean",
             ),
         ]
 

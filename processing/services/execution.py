@@ -17,6 +17,7 @@ from django.conf import settings
 
 from processing.entry_points import find_entry_point
 from processing.models import PipelineRun, RunState
+from processing.services.cleaning import remove_leftovers
 from processing.services.runs import claim_run, end_run, renew_lease
 from processing.spark.session import SparkJob, write_configuration
 
@@ -65,13 +66,22 @@ def execute_run(*, run_uuid: UUID, celery_id: str = "") -> None:
     if outcome.lost:
         logger.warning("run was taken away", run=str(run.uuid))
         return
-    end_run(
+    ended = end_run(
         run,
         state=RunState.FAILED if outcome.error else RunState.SUCCEEDED,
         error=outcome.error,
         metrics=outcome.metrics,
         log_tail=outcome.log_tail,
     )
+    if ended and outcome.error:
+        _clean(run)
+
+
+def _clean(run: PipelineRun) -> None:
+    try:
+        remove_leftovers(run)
+    except Exception:
+        logger.exception("leftovers stay until the sweep", run=str(run.uuid))
 
 
 def _run_in_folder(run: PipelineRun, token: str) -> Outcome:

@@ -116,10 +116,13 @@ def switch_pipeline(pipeline: Pipeline, *, actor: User, enabled: bool) -> None:
 
 
 def require_manage(actor: User, pipeline: Pipeline) -> None:
-    """Raise unless `actor` may manage everything that the pipeline writes."""
+    """Raise unless `actor` may manage everything that the pipeline writes; its domain if that is nothing."""
     principal = governance.principal_of(actor)
-    for each in pipeline.output_datasets.all():
+    outputs = list(pipeline.output_datasets.all())
+    for each in outputs:
         governance.require(principal, Action.MANAGE, each)
+    if not outputs:
+        governance.require_domain(principal, pipeline.domain)
 
 
 def _read(kind: str, definition: Mapping[str, Any]) -> Definition:

@@ -9,6 +9,7 @@ from typing import Any
 
 from processing.checks import CheckResult, quote
 from processing.definition import Step
+from processing.spark.evolution import evolve_table
 
 RUN_PROPERTY = "lakewarden.run-id"
 STEP_PROPERTY = "lakewarden.step"
@@ -32,11 +33,12 @@ def publish_step(spark: Any, *, step: Step, frame: Any, run_uuid: str, attempt: 
     """Write `frame` to a branch, check it there, and make it `main` in one commit."""
     started = time.monotonic()
     table = _quoted(str(step.output))
-    branch = f"audit_{run_uuid.replace('-', '')}_{step.name}"
+    branch = f"{branch_prefix(run_uuid)}{step.name}"
     _ensure_table(spark, step=step, table=table, frame=frame)
     if attempt > 1 and _is_published(spark, table=table, step=step, run_uuid=run_uuid):
         rows = spark.table(table).count()
         return Published(rows=rows, seconds=time.monotonic() - started, already=True)
+    evolve_table(spark, name=str(step.output), table=table, frame=frame)
     spark.sql(f"ALTER TABLE {table} DROP BRANCH IF EXISTS {branch}")
     if _has_snapshot(spark, table=table):
         # A write that makes its branch by itself starts the snapshot's totals at zero, and they go wrong from there.
@@ -57,6 +59,11 @@ def publish_step(spark: Any, *, step: Step, frame: Any, run_uuid: str, attempt: 
         told = ", ".join(f"`{each.name}` (counted {each.counted})" for each in failed)
         raise QualityError(f"step `{step.name}`: quality check failed: {told}")
     return Published(rows=rows, seconds=time.monotonic() - started, checks=results)
+
+
+def branch_prefix(run_uuid: str) -> str:
+    """What the names of a run's branches begin with."""
+    return f"audit_{run_uuid.replace('-', '')}_"
 
 
 def _ensure_table(spark: Any, *, step: Step, table: str, frame: Any) -> None:

@@ -1,6 +1,6 @@
 """The models of `storage`, one noun a file."""
 
-from storage.models.collection import CollectionObject
+from storage.models.collection import CollectionObject, PendingVersion
 from storage.models.file import DataFile
 from storage.models.location import StorageLocation, Tier
 from storage.models.movement import Movement, MovementState
@@ -15,6 +15,7 @@ __all__ = [
     "IcebergTable",
     "Movement",
     "MovementState",
+    "PendingVersion",
     "StorageLocation",
     "Tier",
     "TierPolicy",

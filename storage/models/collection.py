@@ -30,3 +30,23 @@ class CollectionObject(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class PendingVersion(models.Model):
+    """A collection whose objects changed since its version was recorded; `run` is the OpenLineage run that did it.
+
+    Objects may land one by one, by the thousand: one version is recorded for all that landed meanwhile. INVARIANT:
+    the row is written in the transaction that changes the objects, so no change goes without a version.
+    """
+
+    dataset = models.OneToOneField(
+        Dataset, primary_key=True, on_delete=models.CASCADE, related_name="pending_version"
+    )
+    run = models.UUIDField(null=True)
+    since = models.DateTimeField(default=utc_now)
+
+    class Meta:
+        ordering = ["since"]
+
+    def __str__(self) -> str:
+        return f"{self.dataset} since {self.since:%Y-%m-%dT%H:%M:%SZ}"

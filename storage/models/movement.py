@@ -36,8 +36,9 @@ class Movement(models.Model):
     run = models.ForeignKey(
         TieringRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="movements"
     )
+    # None for an object's movement, and once the table was dropped: the journal outlives what it moved.
     table = models.ForeignKey(
-        IcebergTable, null=True, blank=True, on_delete=models.CASCADE, related_name="movements"
+        IcebergTable, null=True, blank=True, on_delete=models.SET_NULL, related_name="movements"
     )
     held_object = models.ForeignKey(
         CollectionObject, null=True, blank=True, on_delete=models.CASCADE, related_name="movements"
@@ -69,7 +70,7 @@ class Movement(models.Model):
         ordering = ["pk"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(table=None) ^ models.Q(held_object=None),
+                condition=models.Q(table=None) | models.Q(held_object=None),
                 name="movement_of_table_or_object",
             ),
             models.UniqueConstraint(

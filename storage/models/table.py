@@ -40,6 +40,8 @@ class IcebergTable(models.Model):
     commits = models.BigIntegerField(default=0)
     # The snapshot for which `storage.DataFile` rows were last written.
     files_snapshot_id = models.BigIntegerField(null=True)
+    # Nothing that is older than this can be a leftover of the table's own writers.
+    created_at = models.DateTimeField(default=utc_now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

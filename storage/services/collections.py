@@ -5,16 +5,19 @@ checksum of what was given.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import orjson
 from django.db import connection, transaction
 from django.db.models import Count, Sum
 
-from catalog.models import Dataset
+from catalog.models import Dataset, Run
 from catalog.models.dataset import DatasetKind
 from catalog.services.datasets import record_version
 from core import audit
@@ -24,7 +27,7 @@ from core.ids import uuid7
 from storage.backends import Backend, Checksum, check_key, open_location
 from storage.backends.base import CHUNK_BYTES
 from storage.backends.errors import ChecksumMismatchError
-from storage.models import CollectionObject, Movement, MovementState, Tier
+from storage.models import CollectionObject, Movement, MovementState, PendingVersion, Tier
 from storage.services.locations import tier_of
 
 MAX_OBJECTS_A_CALL = 1000
@@ -34,6 +37,9 @@ COLLECTIONS_PREFIX = "collections"
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
 # How long the bytes of replaced content stay for readers in flight.
 REPLACED_GRACE_SECONDS = 300
+MAX_SETTLED = 100
+# Numbers that a `long` holds, as `_metadata_fields` tells them in SQL.
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 FIXED_FIELDS: tuple[dict[str, Any], ...] = (
     {"name": "key", "type": "string", "description": "Name of the object", "nullable": False},
@@ -116,17 +122,27 @@ def store_objects(
 
 
 def record_objects(
-    *, dataset: Dataset, stored: Sequence["StoredObject"], tier: Tier, actor: str = "system"
+    *,
+    dataset: Dataset,
+    stored: Sequence["StoredObject"],
+    tier: Tier,
+    actor: str = "system",
+    run: UUID | None = None,
 ) -> list[CollectionObject]:
     """The second half of `add_objects`, in the caller's transaction or one of its own.
 
+    With `run`, the OpenLineage run that adds them, no version is recorded yet but one is owed: the caller settles
+    it by `record_owed_version` after its last object, and `settle_versions` whatever a caller did not.
     Raises ConflictError if somebody replaced an object meanwhile whose bytes were the same before.
     """
     with transaction.atomic():
         # One writer a collection at a time: versions are numbered, and replaced bytes are found.
         Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
         rows = [_record(dataset, each, tier) for each in stored]
-        record_collection_version(dataset)
+        if run is None:
+            record_collection_version(dataset)
+        else:
+            PendingVersion.objects.update_or_create(dataset=dataset, defaults={"run": run})
         audit.record(
             actor=actor,
             action="collection.add",
@@ -136,7 +152,51 @@ def record_objects(
     return rows
 
 
-def record_collection_version(dataset: Dataset) -> None:
+def record_owed_version(dataset: Dataset) -> None:
+    """Record the version that is owed for the objects that landed, with the run that landed the last of them."""
+    with transaction.atomic():
+        Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
+        owed = PendingVersion.objects.filter(dataset=dataset).first()
+        if owed is not None:
+            run = Run.objects.filter(uuid=owed.run).first() if owed.run else None
+            record_collection_version(dataset, run=run)
+            owed.delete()
+
+
+def settle_versions(*, limit: int = MAX_SETTLED) -> int:
+    """Record the versions that are owed, the oldest debt first; return how many. Called by the schedule."""
+    owing = PendingVersion.objects.select_related("dataset").order_by("since")[:limit]
+    for each in owing:
+        record_owed_version(each.dataset)
+    return len(owing)
+
+
+def brings_fields(dataset: Dataset, items: Sequence[NewObject]) -> bool:
+    """Whether the objects have metadata that the collection's current version does not describe, or no version is."""
+    version = dataset.current_version
+    if version is None:
+        return True
+    known = {each["name"]: each["type"] for each in version.schema}
+    return any(
+        not _fits(known.get(name), value)
+        for item in items
+        for name, value in item.metadata.items()
+        if value is not None
+    )
+
+
+def _fits(known: str | None, value: Any) -> bool:
+    """Whether a field of type `known` stays of that type with this value in it; see `_type_name`."""
+    if isinstance(value, bool):
+        own = "boolean"
+    elif isinstance(value, int | float):
+        own = "long" if _WHOLE.fullmatch(orjson.dumps(value).decode()) else "double"
+    else:
+        own = "string"
+    return known in (own, "string") or (known, own) == ("double", "long")
+
+
+def record_collection_version(dataset: Dataset, *, run: Run | None = None) -> None:
     """Record the collection's schema, content hash and size as its version, if anything changed."""
     totals = CollectionObject.objects.filter(dataset=dataset).aggregate(
         rows=Count("pk"), bytes=Sum("size", default=0)
@@ -146,6 +206,7 @@ def record_collection_version(dataset: Dataset) -> None:
         schema=[*FIXED_FIELDS, *_metadata_fields(dataset), CONTENT_FIELD],
         content_hash=_content_hash(dataset),
         statistics={"rows": totals["rows"], "bytes": int(totals["bytes"]), "files": totals["rows"]},
+        run=run,
     )
 
 

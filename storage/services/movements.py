@@ -21,12 +21,12 @@ from storage.backends import Backend, Checksum, open_location, open_uri
 from storage.backends.errors import ChecksumMismatchError, ObjectMissingError
 from storage.models import IcebergTable, Movement, MovementState
 from storage.models.movement import UNFINISHED
+from storage.services.journal import drop_target, roll_back
 from storage.services.switching import (
-    drop_target,
     lock_movements,
+    remove_dropped_source,
     remove_object_source,
     remove_table_sources,
-    roll_back,
     switch_object,
     switch_table_files,
 )
@@ -258,6 +258,8 @@ def _remove(movements: Sequence[Movement]) -> None:
     for movement in movements:
         if movement.held_object_id is not None:
             _attempt([movement], remove_object_source, movement)
+        elif movement.table_id is None:
+            _attempt([movement], remove_dropped_source, movement)
 
 
 def _by_table(movements: Sequence[Movement]) -> dict[IcebergTable, list[Movement]]:

@@ -14,7 +14,7 @@ from pyiceberg.table import Table
 
 from core import audit
 from core.clock import utc_now
-from storage.backends import open_location, open_uri
+from storage.backends import open_uri
 from storage.models import (
     CollectionObject,
     DataFile,
@@ -22,7 +22,9 @@ from storage.models import (
     Movement,
     MovementState,
 )
+from storage.services.journal import close_keeping_source, resource_of, roll_back
 from storage.tables.catalog import LakewardenCatalog
+from storage.tables.locations import is_taken
 from storage.tiering.relocation import protected_snapshots, relocate_files, snapshots_using
 
 logger = structlog.get_logger(__name__)
@@ -91,33 +93,9 @@ def switch_object(movement: Movement) -> None:
             audit.record(
                 actor=ACTOR,
                 action="movement.switch",
-                resource=_resource(row),
+                resource=resource_of(row),
                 payload={"movement": str(row.uuid), "bytes": row.size, "to": str(row.target_tier)},
             )
-
-
-def roll_back(
-    movement: Movement, why: str, *, state: MovementState = MovementState.ROLLED_BACK
-) -> None:
-    """Decide that the copy will not be used; its bytes are dropped by `drop_target` after the commit."""
-    movement.state = state
-    movement.error = why
-    movement.leased_until = None
-    movement.save(update_fields=["state", "error", "leased_until"])
-    audit.record(
-        actor=ACTOR,
-        action="movement.roll_back",
-        resource=_resource(movement),
-        payload={"movement": str(movement.uuid), "why": why, "state": state.value},
-    )
-
-
-def drop_target(movement: Movement) -> None:
-    """Remove the copy of a movement that was rolled back or has failed, and close it; idempotent."""
-    open_location(movement.target_tier.location).delete(
-        open_location(movement.target_tier.location).key_of(movement.target_uri)
-    )
-    Movement.objects.filter(pk=movement.pk).update(finished_at=utc_now(), leased_until=None)
 
 
 def remove_table_sources(table: IcebergTable, movements: Sequence[Movement]) -> None:
@@ -135,6 +113,18 @@ def remove_table_sources(table: IcebergTable, movements: Sequence[Movement]) -> 
         else:
             _delete_source(movement)
             _mark_done(movement)
+
+
+def remove_dropped_source(movement: Movement) -> None:
+    """Remove the source of a table that was dropped since, unless a table owns that path by now, and close it.
+
+    The drop has expired every snapshot that needed it; only a table registered anew may name it.
+    """
+    if is_taken(movement.source_uri):
+        close_keeping_source(movement, "another table owns its path")
+        return
+    _delete_source(movement)
+    _mark_done(movement)
 
 
 def remove_object_source(movement: Movement) -> None:
@@ -216,11 +206,6 @@ def _mark_done(movement: Movement) -> None:
             audit.record(
                 actor=ACTOR,
                 action="movement.remove_source",
-                resource=_resource(movement),
+                resource=resource_of(movement),
                 payload={"movement": str(movement.uuid), "bytes": movement.size},
             )
-
-
-def _resource(movement: Movement) -> str:
-    holder = movement.table or movement.held_object
-    return holder.dataset.node_id if holder else f"movement:{movement.uuid}"

@@ -13,7 +13,13 @@ from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
-from pyiceberg.table.update import AddSnapshotUpdate, AssertCreate, TableRequirement, TableUpdate
+from pyiceberg.table.update import (
+    AddSnapshotUpdate,
+    AssertCreate,
+    RemoveSnapshotsUpdate,
+    TableRequirement,
+    TableUpdate,
+)
 
 from catalog.models import Dataset
 from core import audit
@@ -21,6 +27,7 @@ from core.ids import uuid7
 from core.jobs import enqueue
 from identity.models import User
 from storage.models import IcebergNamespace, IcebergTable
+from storage.services.journal import lock_table_movements, settle_movements
 from storage.services.namespaces import LOCATION_PROPERTY, get_namespace
 from storage.services.table_catalog import (
     adopt_dataset,
@@ -220,10 +227,19 @@ def rename_table(
 def drop_table(*, identifier: Sequence[str], purge: bool = False, actor: str = "system") -> None:
     """Take a table out of the catalog. Its files stay: removing bytes is retention's work, also for `purge`.
 
-    The audit record names the last metadata document, so that the table can be registered again.
+    The audit record names the last metadata document, so that the table can be registered again. Movements under
+    way end with it: what was not switched is rolled back, what was is finished (`settle_movements`).
     """
     with transaction.atomic():
+        lock_table_movements(get_table(identifier))
         table = get_table(identifier, lock=True)
+        # None is planned any more, now that the table's row is locked; one that came between is found here.
+        expiring = settle_movements(table, lock_table_movements(table))
+        if expiring:
+            expire = RemoveSnapshotsUpdate.model_validate({"snapshot-ids": expiring})
+            table = commit_table(
+                identifier=identifier, requirements=(), updates=(expire,), actor=actor
+            )
         audit.record(
             actor=actor,
             action="table.drop",

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from catalog.models import Dataset
+from catalog.models import Dataset, DomainSteward
 from core.clock import utc_now
 from core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from governance.models import AuditRecord, DomainUserGrant
@@ -13,7 +13,7 @@ from identity.models import ApiToken
 from processing.entry_points import find_entry_point
 from processing.errors import InvalidPipelineError, PipelineBusyError, PipelineDisabledError
 from processing.models import PipelineRun, RunState
-from processing.queries import visible_pipelines
+from processing.queries import oldest_run, visible_pipelines
 from processing.services.pipelines import create_pipeline, replace_definition, switch_pipeline
 from processing.services.runs import (
     MAX_ATTEMPTS,
@@ -25,7 +25,8 @@ from processing.services.runs import (
     trigger_run,
 )
 from tests.factories.catalog import make_dataset
-from tests.factories.identity import api_client, make_service
+from tests.factories.identity import api_client, make_service, make_user
+from tests.processing.conftest import grant_domain
 
 pytestmark = pytest.mark.django_db
 
@@ -239,3 +240,68 @@ def test_the_api_names_the_place_of_a_fault(world):
         "/api/v1/processing/pipelines", body, content_type="application/json"
     )
     assert (answer.status_code, answer.json()["pointer"]) == (400, "/steps/0/sql")
+
+
+def shown_to(world, pipeline) -> dict[str, bool]:
+    """Who of the author, the domain's steward, a team-mate with rights on the domain, and an outsider sees it."""
+    steward = make_user(f"steward-{world.unique}")
+    DomainSteward.objects.get_or_create(domain=pipeline.domain, user=steward)
+    grant_domain(world.actors.team_mate, pipeline.domain, "read")
+    people = {
+        "author": pipeline.owner,
+        "steward": steward,
+        "team-mate": world.actors.team_mate,
+        "outsider": world.actors.outsider,
+    }
+    return {
+        who: visible_pipelines(user).filter(pk=pipeline.pk).exists() for who, user in people.items()
+    }
+
+
+def test_a_pipeline_is_vouched_for_by_its_datasets(world, pipeline):
+    assert shown_to(world, pipeline) == {
+        "author": True,
+        "steward": True,
+        "team-mate": True,
+        "outsider": False,
+    }
+
+
+@pytest.mark.parametrize("lost", ["inputs", "output_datasets"])
+def test_a_pipeline_without_datasets_is_hidden_from_all_but_its_author_and_steward(
+    world, pipeline, lost
+):
+    getattr(pipeline, lost).clear()
+    assert shown_to(world, pipeline) == {
+        "author": True,
+        "steward": True,
+        "team-mate": False,
+        "outsider": False,
+    }
+    assert visible_pipelines(make_user(is_superuser=True)).get() == pipeline
+
+
+def test_a_pipeline_that_reads_nothing_is_vouched_for_by_its_outputs(world):
+    given = definition(world)
+    given["steps"][0]["sql"] = "SELECT 1 AS flight"
+    pipeline = declare(world, definition=given)
+    shown = shown_to(world, pipeline)
+    assert (shown["team-mate"], shown["outsider"]) == (True, False)
+
+
+def test_without_outputs_only_the_domains_administrators_steer(world, pipeline):
+    pipeline.output_datasets.clear()
+    for actor in (world.actors.team_mate, world.actors.outsider):
+        with pytest.raises((NotFoundError, PermissionDeniedError)):
+            trigger_run(pipeline, actor=actor)
+    assert trigger_run(pipeline, actor=world.owner).state == RunState.QUEUED
+
+
+def test_the_oldest_run_holds_back_the_sweep_of_orphans(world, pipeline):
+    assert oldest_run() is None
+    run = trigger_run(pipeline, actor=world.owner)
+    assert oldest_run() is None
+    claimed, _ = claim_run(run.uuid)
+    assert oldest_run() == claimed.started_at
+    end_run(claimed, state=RunState.FAILED, metrics={}, log_tail="")
+    assert oldest_run() is None

@@ -5,9 +5,9 @@ import pytest
 from catalog.models import Dataset, DatasetEdge, FieldEdge, Run
 from governance.models import AuditRecord
 from identity.models import ApiToken
-from processing.models import RunState
+from processing.models import PipelineRun, RunState
 from processing.services.execution import execute_run
-from processing.services.pipelines import create_pipeline
+from processing.services.pipelines import create_pipeline, replace_definition
 from processing.services.runs import trigger_run
 from storage.tables.catalog import LakewardenCatalog
 
@@ -145,3 +145,82 @@ def test_a_failed_check_publishes_nothing(world, running_service):
     )
     assert rows_of(f"{world.unique}_curated.flights") == []
     assert Run.objects.get(uuid=run.uuid).state == "FAILED"
+
+
+def run_once(world, pipeline) -> PipelineRun:
+    run = trigger_run(pipeline, actor=world.owner)
+    execute_run(run_uuid=run.uuid)
+    run.refresh_from_db()
+    return run
+
+
+def step(world, sql: str, *, mode: str = "replace", minimum: int = 0) -> dict:
+    return {
+        "steps": [
+            {
+                "name": "out",
+                "sql": sql.replace("{raw}", f"{world.raw}.flights"),
+                "output": f"{world.unique}_curated.out",
+                "mode": mode,
+                "checks": [{"name": "rows", "kind": "row_count", "min": minimum}],
+            }
+        ]
+    }
+
+
+def test_an_output_follows_the_columns_of_its_query(world, running_service):
+    """New columns are added, narrow ones widened; whatever else differs is an error that names the column."""
+    pipeline = create_pipeline(
+        actor=world.owner,
+        name=f"{world.unique}-evolve",
+        domain=world.domain,
+        kind="sql",
+        definition=step(world, "SELECT flight, cast(delay AS int) AS delay FROM {raw}"),
+        run_as=world.service,
+    )
+    name = f"{world.unique}_curated.out"
+    assert run_once(world, pipeline).state == RunState.SUCCEEDED
+
+    wider = "SELECT flight, delay, origin FROM {raw}"
+    replace_definition(
+        pipeline, actor=world.owner, definition=step(world, wider, mode="append", minimum=100)
+    )
+    failed = run_once(world, pipeline)
+    assert failed.error == "step `out`: quality check failed: `rows` (counted 12)"
+    table = LakewardenCatalog().load_table(name)
+    assert set(table.metadata.refs) == {"main"}
+    assert len(table.metadata.snapshots) == 1, "the snapshot of the failed check is left over"
+    assert failed.cleaned_at is not None
+
+    replace_definition(pipeline, actor=world.owner, definition=step(world, wider, mode="append"))
+    run = run_once(world, pipeline)
+    assert (run.state, run.error) == (RunState.SUCCEEDED, ""), run.log_tail
+    rows = rows_of(name)
+    assert sorted((row["flight"], row["origin"]) for row in rows if row["origin"]) == [
+        (0, "EWR"),
+        (1, "JFK"),
+        (2, "EWR"),
+        (3, "LGA"),
+        (4, "JFK"),
+        (5, "EWR"),
+    ]
+    assert len(rows) == 12
+    fields = Dataset.objects.get(name=name).fields.present().order_by("ordinal")
+    assert list(fields.values_list("name", "type")) == [
+        ("flight", "long"),
+        ("delay", "long"),
+        ("origin", "string"),
+    ]
+    for sql, error in [
+        (
+            "SELECT flight, delay, distance AS origin FROM {raw}",
+            f"column `origin` of `{name}` is string, and the query gives double: cast it",
+        ),
+        (
+            "SELECT flight, origin FROM {raw}",
+            f"the query no longer gives column `delay` of `{name}`: select it, or NULL",
+        ),
+    ]:
+        replace_definition(pipeline, actor=world.owner, definition=step(world, sql))
+        assert run_once(world, pipeline).error == error
+    assert len(rows_of(name)) == 12

@@ -49,7 +49,17 @@ class OfSourceMixin:
 
 @admin.register(Source)
 class SourceAdmin(StaffAdmin):
-    list_display = ["name", "kind", "format", "namespace", "table", "tier", "enabled", "owner"]
+    list_display = [
+        "name",
+        "kind",
+        "format",
+        "namespace",
+        "table",
+        "tier",
+        "enabled",
+        "owner",
+        "failures",
+    ]
     list_filter = ["kind", "enabled"]
     search_fields = ["name", "table"]
     inlines = [OffsetInline]
@@ -65,7 +75,7 @@ class SourceAdmin(StaffAdmin):
         "partition_by",
         "tier",
     ]
-    fields = [*terms, "enabled"]
+    health = ["failures", "last_error", "last_error_at", "retry_at"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return my_sources(request)
@@ -91,7 +101,11 @@ class SourceAdmin(StaffAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         del request
-        return [*self.terms] if obj else []
+        return [*self.terms, *self.health] if obj else []
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        del request
+        return [*self.terms, "enabled", *(self.health if obj else [])]
 
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: Any) -> None:
         principal = viewer_of(request).principal
