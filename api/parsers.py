@@ -7,13 +7,13 @@ import orjson
 from rest_framework.parsers import BaseParser
 
 from core.errors import InvalidInputError, LimitExceededError
+from core.limits import JSON_DEPTH
 
-MAX_DEPTH = 64
 # How JSON (RFC 8259 §7) can write U+0000, which PostgreSQL refuses in `text` and in `jsonb`.
 ESCAPED_NUL = b"\\u0000"
 
 
-def load_json(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
+def load_json(raw: bytes, *, max_depth: int = JSON_DEPTH) -> Any:
     """The JSON value of `raw`: UTF-8, finite numbers, no NUL in its strings, nested at most `max_depth` deep.
 
     Raises InvalidInputError with line and column, or LimitExceededError for the depth. Of two equal keys of

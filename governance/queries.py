@@ -5,6 +5,7 @@ Each function takes `facts` where the caller has loaded them already; without, t
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -24,6 +25,8 @@ from governance.models import (
     AccessRequest,
     DatasetGroupGrant,
     DatasetUserGrant,
+    DomainGroupGrant,
+    DomainUserGrant,
     GrantBase,
     RequestState,
 )
@@ -45,7 +48,11 @@ __all__ = [
     "decide_as_if_granted",
     "decide_on",
     "decide_read",
+    "get_grant",
     "get_visible_dataset",
+    "get_visible_domain",
+    "grants_given_on",
+    "grants_held",
     "load_facts",
     "may_administer_domain",
     "principal_of",
@@ -57,6 +64,10 @@ __all__ = [
     "visible_grants",
     "visible_requests",
 ]
+
+MAX_GRANTS = 500  # a table
+_ON_DATASETS: tuple[type[GrantBase], ...] = (DatasetUserGrant, DatasetGroupGrant)
+_ON_DOMAINS: tuple[type[GrantBase], ...] = (DomainUserGrant, DomainGroupGrant)
 
 
 def visible_datasets(
@@ -84,6 +95,14 @@ def visible_domains(principal: Principal, *, facts: Facts | None = None) -> Quer
     for each in list(shown):
         shown.update(_chain(each, facts))
     return Domain.objects.filter(pk__in=shown)
+
+
+def get_visible_domain(principal: Principal, slug: str, *, facts: Facts | None = None) -> Domain:
+    """The domain of this slug. NotFoundError, in the same words, where there is none and where it is not shown."""
+    found = visible_domains(principal, facts=facts).filter(slug=slug).first()
+    if found is None:
+        raise NotFoundError("there is no such domain")
+    return found
 
 
 def get_visible_dataset(
@@ -229,15 +248,75 @@ def visible_grants(
     all_of_them = decide_on(principal, Action.APPROVE, dataset, facts=facts).allowed
     found: list[GrantBase] = []
     for model in GRANT_MODELS:
-        on_dataset = model in (DatasetUserGrant, DatasetGroupGrant)
+        on_dataset = model in _ON_DATASETS
         targets = [dataset.pk] if on_dataset else _chain(dataset.domain_id, facts)
-        rows = grant_rows(model).filter(
-            Q(expires_at=None) | Q(expires_at__gt=utc_now()), content_object__in=targets
-        )
-        if not all_of_them:
-            rows = rows.filter(held_by(principal, model))
-        found += rows.select_related("permission", "content_object").order_by("pk")
+        rows = _grants_in_force(model).filter(content_object__in=targets)
+        found += rows if all_of_them else rows.filter(held_by(principal, model))
     return found
+
+
+def grants_held(principal: Principal, *, facts: Facts | None = None) -> list[GrantBase]:
+    """The grants in force to the principal or a group of theirs, at most MAX_GRANTS a table.
+
+    A grant is no side door: of those on datasets only what the kernel still shows is named.
+    """
+    shown = visible_datasets(principal, facts=facts).order_by().values("pk")
+    found: list[GrantBase] = []
+    for model in GRANT_MODELS:
+        rows = _grants_in_force(model).filter(held_by(principal, model))
+        if model in _ON_DATASETS:
+            rows = rows.filter(content_object__in=shown)
+        found += rows[:MAX_GRANTS]
+    return found
+
+
+def grants_given_on(
+    principal: Principal, target: Dataset | Domain, *, facts: Facts | None = None
+) -> list[GrantBase]:
+    """The grants in force on this very dataset or domain, at most MAX_GRANTS a table.
+
+    Raises PermissionDeniedError, or NotFoundError where the principal may not know the target, to all but those who
+    may approve there.
+    """
+    if isinstance(target, Dataset):
+        require(principal, Action.APPROVE, target, facts=facts)
+    else:
+        require_domain(principal, target, facts=facts)
+    models = _ON_DATASETS if isinstance(target, Dataset) else _ON_DOMAINS
+    return [
+        row
+        for model in models
+        for row in _grants_in_force(model).filter(content_object=target)[:MAX_GRANTS]
+    ]
+
+
+def get_grant(principal: Principal, uuid: UUID, *, facts: Facts | None = None) -> GrantBase:
+    """The grant of this UUID: the principal's own, or one on what they may know of. NotFoundError otherwise."""
+    for model in GRANT_MODELS:
+        row: GrantBase | None = grant_rows(model).filter(uuid=uuid).first()
+        if row is not None and _may_know_of(principal, row, facts=facts):
+            return row
+    raise NotFoundError("there is no such grant")
+
+
+def _may_know_of(principal: Principal, row: Any, *, facts: Facts | None) -> bool:
+    if getattr(row, "user_id", None) == principal.id:
+        return True
+    if type(row) in _ON_DATASETS:
+        shown = visible_datasets(principal, facts=facts).filter(pk=row.content_object_id)
+        return shown.exists()
+    return visible_domains(principal, facts=facts).filter(pk=row.content_object_id).exists()
+
+
+def _grants_in_force(model: type[GrantBase]) -> QuerySet[Any]:
+    """Rows of one of the four tables with all that `governance.services.grants.describe` tells; expiry is exact."""
+    holder = "user" if hasattr(model, "user") else "group"
+    return (
+        grant_rows(model)
+        .filter(Q(expires_at=None) | Q(expires_at__gt=utc_now()))
+        .select_related("permission", "content_object", "request", holder)
+        .order_by("pk")
+    )
 
 
 def _chain(domain: EntityId, facts: Facts) -> list[EntityId]:

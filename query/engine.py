@@ -17,6 +17,7 @@ import structlog
 from django.conf import settings
 
 from query.errors import ReadFailedError, ReadLimitError
+from query.statement import Statement, apply_late_masks
 from storage.tables.locations import storage_roots
 
 logger = structlog.get_logger(__name__)
@@ -33,9 +34,9 @@ def open_cursor() -> duckdb.DuckDBPyConnection:
 
 
 def stream_batches(
-    cursor: duckdb.DuckDBPyConnection, statement: str, *, seconds: float = TIME_LIMIT_SECONDS
+    cursor: duckdb.DuckDBPyConnection, statement: Statement, *, seconds: float = TIME_LIMIT_SECONDS
 ) -> pa.RecordBatchReader:
-    """Run `statement`; the reader closes `cursor` when it ends, fails, or is dropped.
+    """Run `statement`, its late masks included; the reader closes `cursor` when it ends, fails, or is dropped.
 
     Raises ReadLimitError past `seconds` of wall time or the memory limit, ReadFailedError for all else, now or
     while batches are read.
@@ -44,21 +45,25 @@ def stream_batches(
     timer.daemon = True
     timer.start()
     try:
-        reader = cursor.execute(statement).to_arrow_reader(BATCH_ROWS)
+        reader = cursor.execute(statement.sql).to_arrow_reader(BATCH_ROWS)
     except duckdb.Error as error:
         timer.cancel()
         cursor.close()
         raise _translated(error) from None
-    batches = _batches(reader, cursor, timer)
+    batches = _batches(reader, statement, cursor, timer)
     return pa.RecordBatchReader.from_batches(reader.schema, batches)
 
 
 def _batches(
-    reader: pa.RecordBatchReader, cursor: duckdb.DuckDBPyConnection, timer: threading.Timer
+    reader: pa.RecordBatchReader,
+    statement: Statement,
+    cursor: duckdb.DuckDBPyConnection,
+    timer: threading.Timer,
 ) -> Iterator[pa.RecordBatch]:
     try:
-        yield from reader
-    except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
+        for batch in reader:
+            yield apply_late_masks(statement, batch)
+    except (duckdb.Error, pa.ArrowException, OSError, RuntimeError, ValueError) as error:
         raise _translated(error) from None
     finally:
         timer.cancel()

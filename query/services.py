@@ -3,18 +3,19 @@
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression
 
 from catalog.models import Dataset
-from core import audit
 from core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from governance.facts import load_facts, principal_of
 from governance.policy.errors import RowFilterError
 from governance.policy.rows import parse_row_filter
-from governance.policy.types import Action, ColumnRule, Decision, Obligations
+from governance.policy.types import Action, ColumnRule, Decision, Obligations, Principal
 from governance.queries import decide_on, decide_read
+from governance.services.audit import record_decision
 from identity.models import User
 from query.engine import open_cursor, stream_batches
 from query.errors import NotReadableError
@@ -76,16 +77,25 @@ def open_read(
     scopes: Iterable[str] | None = None,
 ) -> GovernedRead:
     """`read_dataset` with what the caller may know about the decision. `scopes` are those of the token used."""
-    decision, table = _decide(user, dataset, purpose=purpose, scopes=scopes)
+    principal = principal_of(user, scopes=scopes, purpose=purpose)
+    decision, table = _decide(principal, dataset)
+    asked = {"columns": columns and list(columns), "where": where, "limit": limit}
     if decision.obligations is None:
-        raise _refused(user, dataset, decision, purpose=purpose, scopes=scopes)
+        raise _refused(principal, dataset, decision, asked=asked)
     if table is None:
         raise NotReadableError("only tables have rows to read")
     obligations = decision.obligations
     wishes = read_wishes(obligations, columns=columns, where=where, limit=limit)
     plan = plan_scan(table, row_filter=_pruning(obligations, wishes, table))
     _check_columns(obligations, plan)
-    _record(user, dataset, decision, wishes=wishes, plan=plan, purpose=purpose)
+    record_decision(
+        principal=principal,
+        dataset=dataset,
+        decision=decision,
+        via="query",
+        asked=asked | {"snapshot_id": plan.snapshot_id, "files": len(plan.files)},
+        columns={rule.name for rule in wishes.rules},
+    )
     record_reads(table=table, paths=[each.path for each in plan.files])
     reader = _run(plan, obligations, wishes)
     return GovernedRead(
@@ -99,14 +109,11 @@ def open_read(
     )
 
 
-def _decide(
-    user: User, dataset: Dataset, *, purpose: str | None, scopes: Iterable[str] | None
-) -> tuple[Decision, IcebergTable | None]:
+def _decide(principal: Principal, dataset: Dataset) -> tuple[Decision, IcebergTable | None]:
     """The decision, and the table as it was while the decision was made."""
-    principal = principal_of(user, scopes=scopes)
     for _ in range(_ATTEMPTS):
         table = IcebergTable.objects.filter(dataset=dataset).select_related("namespace").first()
-        decision = decide_read(principal, dataset, purpose=purpose)
+        decision = decide_read(principal, dataset)
         now = IcebergTable.objects.filter(dataset=dataset).values_list(
             "metadata_location", flat=True
         )
@@ -116,15 +123,12 @@ def _decide(
 
 
 def _refused(
-    user: User,
-    dataset: Dataset,
-    decision: Decision,
-    *,
-    purpose: str | None,
-    scopes: Iterable[str] | None,
+    principal: Principal, dataset: Dataset, decision: Decision, *, asked: dict[str, Any]
 ) -> PermissionDeniedError | NotFoundError:
-    _record(user, dataset, decision, purpose=purpose)
-    principal = principal_of(user, scopes=scopes)
+    """The error to raise; the refusal is recorded."""
+    record_decision(
+        principal=principal, dataset=dataset, decision=decision, via="query", asked=asked
+    )
     if not decide_on(principal, Action.DISCOVER, dataset, facts=load_facts(principal)).allowed:
         return NotFoundError("there is no such dataset")
     return PermissionDeniedError(
@@ -174,34 +178,3 @@ def _check_columns(obligations: Obligations, plan: ScanPlan) -> None:
     for rule in obligations.columns:
         if ids.get(rule.name) != rule.field_id:
             raise ConflictError("the table's columns are not those of the catalog: try again")
-
-
-def _record(
-    user: User,
-    dataset: Dataset,
-    decision: Decision,
-    *,
-    purpose: str | None,
-    wishes: Wishes | None = None,
-    plan: ScanPlan | None = None,
-) -> None:
-    obligations = decision.obligations
-    audit.record(
-        actor=user.username,
-        action="data.read",
-        resource=dataset.node_id,
-        payload={
-            "effect": decision.effect,
-            "reasons": [reason.text for reason in decision.reasons],
-            "purpose": purpose,
-            "columns": [rule.name for rule in wishes.rules] if wishes else [],
-            "masked": {
-                rule.name: str(rule.mask) for rule in (wishes.rules if wishes else ()) if rule.mask
-            },
-            "row_filter": obligations.row_filter if obligations else None,
-            "where": wishes.where if wishes else None,
-            "limit": wishes.limit if wishes else None,
-            "snapshot_id": plan.snapshot_id if plan else None,
-            "files": len(plan.files) if plan else 0,
-        },
-    )

@@ -6,15 +6,22 @@
 
 INVARIANT: the caller's condition sees the masked view only, so neither a hidden row nor a masked value can be
 probed by it; and no text of the caller reaches the engine, since conditions are read and written anew.
+
+Partial masks of text are the exception to "masked columns": the engine has only regular expressions for them, so where
+the condition does not name such a column, its mask is left to `apply_late_masks`, batch by batch, behind the engine.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
 
 from core.errors import InvalidInputError
 from governance.policy.binding import bind
 from governance.policy.errors import RowFilterError
+from governance.policy.mask_arrow import ARROW_MASKS, mask_array
 from governance.policy.mask_sql import column_sql, quote_identifier
+from governance.policy.masks import Mask
 from governance.policy.rows import Condition, parse_row_filter
 from governance.policy.types import ColumnRule, Obligations
 
@@ -54,20 +61,52 @@ def read_wishes(
     )
 
 
-def write_statement(relation: str, obligations: Obligations, wishes: Wishes, *, salt: bytes) -> str:
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What the engine is asked, and the masks that its answer still lacks: one, or None, for each column of it.
+
+    INVARIANT: no batch of the answer leaves this app before `apply_late_masks`.
+    """
+
+    sql: str
+    late_masks: tuple[Mask | None, ...]
+
+
+def write_statement(
+    relation: str, obligations: Obligations, wishes: Wishes, *, salt: bytes
+) -> Statement:
     """The statement over `relation`, a table expression with the dataset's original columns."""
-    needed = {rule.name for rule in wishes.rules} | _named_in(wishes.condition)
+    probed = _named_in(wishes.condition)
+    needed = {rule.name for rule in wishes.rules} | probed
+    late = {
+        rule.name: rule.mask
+        for rule in obligations.columns
+        if rule.mask in ARROW_MASKS and rule.name not in probed
+    }
     masked = ", ".join(
-        column_sql(rule, salt=salt) for rule in obligations.columns if rule.name in needed
+        column_sql(replace(rule, mask=None) if rule.name in late else rule, salt=salt)
+        for rule in obligations.columns
+        if rule.name in needed
     )
     visible = f"SELECT {masked} FROM {relation}"  # noqa: S608 - every part is quoted or written by us
     if obligations.row_filter is not None:
         visible += f" WHERE {obligations.row_filter}"
     wanted = ", ".join(quote_identifier(rule.name) for rule in wishes.rules)
-    statement = f"SELECT {wanted} FROM ({visible}) AS visible"  # noqa: S608 - as above
+    sql = f"SELECT {wanted} FROM ({visible}) AS visible"  # noqa: S608 - as above
     if wishes.where is not None:
-        statement += f" WHERE {wishes.where}"
-    return statement if wishes.limit is None else f"{statement} LIMIT {wishes.limit}"
+        sql += f" WHERE {wishes.where}"
+    if wishes.limit is not None:
+        sql += f" LIMIT {wishes.limit}"
+    return Statement(sql, tuple(late.get(rule.name) for rule in wishes.rules))
+
+
+def apply_late_masks(statement: Statement, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A batch of the engine's answer to `statement`, with the masks that it still lacks. Raises ValueError."""
+    columns = [
+        column if mask is None else mask_array(mask, column)
+        for mask, column in zip(statement.late_masks, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 def _bound_condition(

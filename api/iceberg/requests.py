@@ -17,12 +17,14 @@ from api.iceberg.errors import (
     error_response,
     server_error,
 )
+from api.parsers import load_json
 from core.errors import (
     InvalidInputError,
     LakewardenError,
     LimitExceededError,
     UnauthenticatedError,
 )
+from core.limits import JSON_DEPTH_ICEBERG
 from governance.facts import load_facts, principal_of
 from governance.policy.types import Facts, Principal
 from identity.models import ApiToken, User
@@ -59,6 +61,9 @@ def endpoint(*, scopes: tuple[str, ...] = (), **views: View) -> View:
             return view(request, _caller(request, scopes), **parts)
         except LakewardenError as error:
             return error_response(error)
+        except RecursionError:
+            # pyiceberg reads types and expressions by recursion, to some sixty structs within each other
+            return error_response(LimitExceededError("the document nests too deep", limit="depth"))
         except Exception as error:  # noqa: BLE001 - whatever failed, the client gets the protocol's form
             return server_error(error)
 
@@ -66,11 +71,9 @@ def endpoint(*, scopes: tuple[str, ...] = (), **views: View) -> View:
 
 
 def read_body(request: HttpRequest) -> dict[str, Any]:
-    """The JSON object of the body, or InvalidInputError."""
+    """The JSON object of the body, or InvalidInputError; LimitExceededError for its size and depth."""
     try:
-        document = orjson.loads(request.body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidInputError(f"the body is not JSON: {error.msg}") from None
+        document = load_json(request.body, max_depth=JSON_DEPTH_ICEBERG)
     except RequestDataTooBig:
         raise LimitExceededError("the body is too large", limit="body") from None
     if not isinstance(document, dict):

@@ -121,25 +121,31 @@ def _hashed_sql(operand: str, base: str, salt: bytes) -> str:
         return f"sha256({_salted(f'encode({operand})', salt)})"
     if base == "binary":
         return f"unhex(sha256({_salted(operand, salt)}))"
-    width = 4 if base == "int" else 8
-    digest = f"sha256({_salted(_little_endian_blob(operand, width), salt)})"
-    unsigned = f"CAST('0x' || {_bytes_reversed(digest, width)} AS UBIGINT)::HUGEINT"
-    half, whole = 1 << (8 * width - 1), 1 << (8 * width)
-    # two's complement by arithmetic: DuckDB has no reinterpreting cast
-    signed = f"(({unsigned} + {half}) % {whole}) - {half}"
-    return f"CAST({signed} AS {_DUCKDB_TYPES[base]})"
+    bits = 32 if base == "int" else 64
+    digest = f"sha256({_salted(_little_endian_blob(operand, bits), salt)})"
+    # its first bytes, read as a little-endian number: the reversed digits come out with each byte's two turned
+    turned = f"CAST('0x' || reverse(left({digest}, {bits // 4})) AS UBIGINT)"
+    return f"CAST({_signed(_digits_turned(turned, bits), bits)} AS {_DUCKDB_TYPES[base]})"
 
 
 def _salted(blob: str, salt: bytes) -> str:
     return f"unhex('{salt.hex()}') || {blob}" if salt else blob
 
 
-def _little_endian_blob(operand: str, width: int) -> str:
-    whole = 1 << (8 * width)
-    hex_text = f"format('{{:0{2 * width}x}}', ({operand}::HUGEINT + {whole}) % {whole})"
-    return f"unhex({_bytes_reversed(hex_text, width)})"
+def _little_endian_blob(operand: str, bits: int) -> str:
+    """The bytes of an integer, lowest first: its hexadecimal digits reversed, each byte's two turned beforehand."""
+    turned = _digits_turned(f"{operand}::BIGINT", bits)
+    return f"unhex(reverse(lpad(hex({turned}), {bits // 4}, '0')))"
 
 
-def _bytes_reversed(hex_text: str, width: int) -> str:
-    pieces = (f"substr({hex_text}, {2 * place + 1}, 2)" for place in reversed(range(width)))
-    return "(" + " || ".join(pieces) + ")"
+def _digits_turned(number: str, bits: int) -> str:
+    """The two hexadecimal digits of each byte exchanged, as UBIGINT; of a negative number its two's complement."""
+    low = int.from_bytes(b"\x0f" * (bits // 8))
+    return f"((({number} & {low})::UBIGINT << 4) | (({number} >> 4) & {low})::UBIGINT)"
+
+
+def _signed(unsigned: str, bits: int) -> str:
+    """An UBIGINT of so many bits as the number whose two's complement it is: no cast of DuckDB keeps the bits."""
+    largest = (1 << (bits - 1)) - 1
+    low = f"({unsigned} & {largest})::BIGINT"
+    return f"CASE WHEN {unsigned} > {largest} THEN {low} - {largest} - 1 ELSE {low} END"

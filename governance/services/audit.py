@@ -1,5 +1,6 @@
 """Appending to the audit log, and giving committed records their place under a signed checkpoint."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
@@ -10,7 +11,7 @@ from core.clock import utc_now
 from core.errors import LakewardenError
 from governance.merkle import Frontier, leaf_hash
 from governance.models import AuditCheckpoint, AuditRecord
-from governance.policy.types import Decision, Principal
+from governance.policy.types import Decision, Obligations, Principal
 from governance.signing import Checkpoint, is_signed, key_id, sign
 
 SEAL_BATCH = 10_000
@@ -56,11 +57,21 @@ def record(*, actor: str, action: str, resource: str, payload: dict[str, Any]) -
 
 
 def record_decision(
-    *, principal: Principal, dataset: Dataset, decision: Decision, via: str
+    *,
+    principal: Principal,
+    dataset: Dataset,
+    decision: Decision,
+    via: str,
+    asked: Mapping[str, Any] | None = None,
+    columns: Collection[str] | None = None,
 ) -> None:
-    """Append what was decided about a read of data: `via` names the path (query, sample, loadTable, …)."""
-    obligations = decision.obligations
+    """Append what was decided about a read of data: `via` names the path (query, sample, loadTable, …).
+
+    `asked` is what the caller wanted, JSON-safe; `columns` are those that were handed out (None: all that the decision
+    opens), and only they are told of.
+    """
     payload: dict[str, Any] = {
+        "dataset": str(dataset.uuid),
         "via": via,
         "effect": decision.effect,
         "purpose": principal.purpose,
@@ -68,24 +79,28 @@ def record_decision(
             {"kind": each.kind, "id": _text(each.id), "version": each.version, "text": each.text}
             for each in decision.reasons
         ],
+        "asked": dict(asked or {}),
     }
-    if obligations is not None:
-        payload["row_filter"] = obligations.row_filter
-        payload["columns"] = {
-            each.name: {"visible_when": each.visible_when, "mask": each.mask}
-            for each in obligations.columns
-        }
+    if decision.obligations is not None:
+        payload |= _told_of(decision.obligations, columns)
     record(
         actor=principal.username,
         action="data.read" if decision.allowed else "data.read-denied",
-        resource=resource_name(dataset),
+        resource=dataset.node_id,
         payload=payload,
     )
 
 
-def resource_name(dataset: Dataset) -> str:
-    """A dataset as the log names it."""
-    return f"dataset:{dataset.uuid}"
+def _told_of(obligations: Obligations, columns: Collection[str] | None) -> dict[str, Any]:
+    shown = [each for each in obligations.columns if columns is None or each.name in columns]
+    return {
+        "row_filter": obligations.row_filter,
+        "columns": [each.name for each in shown],
+        "masked": {each.name: str(each.mask) for each in shown if each.mask},
+        "partly_hidden": {
+            each.name: each.visible_when for each in shown if each.visible_when is not None
+        },
+    }
 
 
 @transaction.atomic

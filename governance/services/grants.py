@@ -33,7 +33,6 @@ from governance.policy.binding import ANY_ATTRIBUTES, bind
 from governance.policy.rows import parse_row_filter
 from governance.policy.types import Action, Principal
 from governance.queries import require, require_domain
-from governance.services.audit import resource_name
 from identity.models import User
 
 EXPIRY_BATCH = 500
@@ -114,7 +113,7 @@ def create_grant(
         **{"user" if isinstance(subject, User) else "group": subject},
     )
     audit.record(
-        actor=actor, action="grant.create", resource=_target_name(target), payload=describe(row)
+        actor=actor, action="grant.create", resource=_resource_name(target), payload=describe(row)
     )
     return row
 
@@ -211,7 +210,7 @@ def _remove(row: Any, *, actor: str, action: str, state: RequestState, why: str)
     row.delete()
     if request_id is not None:
         AccessRequest.objects.filter(pk=request_id, state=RequestState.APPROVED).update(state=state)
-    audit.record(actor=actor, action=action, resource=_target_name(target), payload=payload)
+    audit.record(actor=actor, action=action, resource=_resource_name(target), payload=payload)
 
 
 def _require_approver(by: Principal, target: Dataset | Domain) -> None:
@@ -228,8 +227,14 @@ def _permission(target_type: type[Dataset] | type[Domain], action: Action) -> Pe
     return Permission.objects.get(content_type=content_type, codename=codename)
 
 
+def _resource_name(target: Dataset | Domain) -> str:
+    """The target as every app's audit records name it."""
+    return target.node_id if isinstance(target, Dataset) else f"domain:{target.slug}"
+
+
 def _target_name(target: Dataset | Domain) -> str:
-    return resource_name(target) if isinstance(target, Dataset) else f"domain:{target.slug}"
+    """The target by what never changes."""
+    return f"dataset:{target.uuid}" if isinstance(target, Dataset) else f"domain:{target.slug}"
 
 
 def _base(subject: User | Group) -> type:

@@ -9,7 +9,6 @@ from governance.facts import load_facts
 from governance.models import Declassification
 from governance.policy.types import Action, Principal
 from governance.queries import require
-from governance.services.audit import resource_name
 
 
 @transaction.atomic
@@ -48,7 +47,7 @@ def _audit(row: Declassification, *, by: Principal, action: str) -> None:
     audit.record(
         actor=by.username,
         action=action,
-        resource=resource_name(row.target.dataset),
+        resource=row.target.dataset.node_id,
         payload={
             "source": str(row.source.uuid),
             "target": str(row.target.uuid),

@@ -24,7 +24,6 @@ from governance.policy import decide
 from governance.policy.rows import parse_row_filter
 from governance.policy.types import Action, Principal
 from governance.queries import require
-from governance.services.audit import resource_name
 from governance.services.grants import check_rectangle, create_grant
 
 MAX_DURATION = timedelta(days=366)
@@ -170,7 +169,7 @@ def _audit(row: AccessRequest, *, by: Principal, action: str) -> None:
     audit.record(
         actor=by.username,
         action=action,
-        resource=resource_name(row.dataset),
+        resource=row.dataset.node_id,
         payload={
             "request": str(row.uuid),
             "requester": row.requester.get_username(),

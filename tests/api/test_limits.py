@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.middleware import MAX_TARGET_LENGTH, BodyLimitMiddleware
-from api.parsers import MAX_DEPTH, load_json
+from api.parsers import load_json
 from core.errors import InvalidInputError, LimitExceededError
+from core.limits import JSON_DEPTH, JSON_DEPTH_ICEBERG
 from tests.api.endpoints import all_endpoints
 from tests.factories.identity import api_client, make_user, page_client
 
@@ -119,7 +120,7 @@ def nested(depth: int) -> bytes:
     return b"[" * depth + b"]" * depth
 
 
-@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 1000, 1500, 100_000])
+@pytest.mark.parametrize("depth", [JSON_DEPTH + 1, 1000, 1500, 100_000])
 @pytest.mark.parametrize(
     ("path", "statuses"),
     [
@@ -137,9 +138,37 @@ def test_deep_json_is_refused(depth, path, statuses, admin):
 
 
 def test_json_is_read_up_to_the_depth():
-    assert load_json(nested(MAX_DEPTH)) == json.loads(nested(MAX_DEPTH))
+    assert load_json(nested(JSON_DEPTH)) == json.loads(nested(JSON_DEPTH))
     with pytest.raises(LimitExceededError):
-        load_json(nested(MAX_DEPTH + 1))
+        load_json(nested(JSON_DEPTH + 1))
+
+
+@pytest.mark.parametrize(
+    ("depth", "status", "message"),
+    [
+        # the object of the body is a level of its own
+        (JSON_DEPTH_ICEBERG - 1, 400, "`properties` must be an object of texts"),
+        (JSON_DEPTH_ICEBERG, 413, "the JSON nests too deep"),
+        (100_000, 413, "the JSON nests too deep"),
+    ],
+)
+def test_iceberg_reads_deeper_and_says_where_it_stops(depth, status, message, admin):
+    body = b'{"namespace":["a"],"properties":' + nested(depth) + b"}"
+    answer = api_client(admin).post("/iceberg/v1/namespaces", body, **JSON)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (status, message)
+
+
+@pytest.mark.parametrize(("levels", "status"), [(20, 200), (300, 413)])
+def test_a_deep_iceberg_schema_is_answered(levels, status, admin, unique, object_buckets):
+    client = api_client(admin)
+    assert client.post("/iceberg/v1/namespaces", {"namespace": [unique]}, **JSON).status_code == 200
+    kind = "long"
+    for place in range(levels, 0, -1):
+        field = {"id": place, "name": f"f{place}", "required": False, "type": kind}
+        kind = {"type": "struct", "fields": [field]}
+    body = json.dumps({"name": "deep", "schema": kind})
+    answer = client.post(f"/iceberg/v1/namespaces/{unique}/tables", body, **JSON)
+    assert answer.status_code == status
 
 
 @pytest.mark.parametrize(

@@ -240,9 +240,10 @@ def test_a_decision_is_recorded_with_its_obligations():
     assert (row.actor, row.action, row.resource) == (
         "olga",
         "data.read",
-        f"dataset:{dataset.uuid}",
+        dataset.node_id,
     )
     assert json.loads(row.payload)["payload"] == {
+        "dataset": str(dataset.uuid),
         "via": "query",
         "effect": "allow",
         "purpose": None,
@@ -250,7 +251,10 @@ def test_a_decision_is_recorded_with_its_obligations():
             {"kind": "role", "id": None, "version": None, "text": "the principal is dataset owner"}
         ],
         "row_filter": None,
-        "columns": {"mail": {"visible_when": None, "mask": None}},
+        "columns": ["mail"],
+        "masked": {},
+        "partly_hidden": {},
+        "asked": {},
     }
 
 

@@ -1,5 +1,6 @@
 """Governed reads over real files: what owner, team-mate and outsider get, and what is recorded of it."""
 
+import orjson
 import pyarrow as pa
 import pytest
 from django.contrib.auth.models import Permission
@@ -26,9 +27,13 @@ def test_owner_reads_all(dataset, actors):
 def test_outsider_gets_not_found_and_it_is_recorded(dataset, actors):
     with pytest.raises(NotFoundError):
         read_dataset(user=actors.outsider, dataset=dataset)
-    record = AuditRecord.objects.filter(action="data.read").get()
+    record = AuditRecord.objects.filter(action="data.read-denied").get()
     assert (record.actor, record.resource) == (actors.outsider.username, dataset.node_id)
-    assert b'"effect":"deny"' in bytes(record.payload)
+    payload = orjson.loads(bytes(record.payload))["payload"]
+    assert (payload["effect"], payload["asked"]) == (
+        "deny",
+        {"columns": None, "where": None, "limit": None},
+    )
 
 
 def test_team_mate_needs_a_grant(dataset, actors):
@@ -127,9 +132,48 @@ def test_reads_are_counted_and_recorded(dataset, actors):
     read = open_read(user=actors.owner, dataset=dataset, columns=["id"], limit=2, purpose="audit")
     assert read.reader.read_all().num_rows == 2
     assert list(DataFile.objects.values_list("reads", flat=True)) == [1]
-    payload = bytes(AuditRecord.objects.filter(action="data.read").get().payload)
-    for part in (b'"purpose":"audit"', b'"columns":["id"]', b'"effect":"allow"', b'"limit":2'):
-        assert part in payload
+    assert recorded_read() == {
+        "dataset": str(dataset.uuid),
+        "via": "query",
+        "effect": "allow",
+        "purpose": "audit",
+        "reasons": [
+            {"kind": "role", "id": None, "version": None, "text": "the principal is dataset owner"}
+        ],
+        "row_filter": None,
+        "columns": ["id"],
+        "masked": {},
+        "partly_hidden": {},
+        "asked": {
+            "columns": ["id"],
+            "where": None,
+            "limit": 2,
+            "snapshot_id": read.snapshot_id,
+            "files": 1,
+        },
+    }
+
+
+def test_a_restricted_read_is_recorded_with_its_restrictions(dataset, actors):
+    grant_team(dataset, actors.team, row_filter="region = 'EWR'")
+    grant_team(dataset, actors.team, columns=["id"])
+    mask_emails(dataset)
+    open_read(
+        user=actors.team_mate, dataset=dataset, columns=["email", "id"], where="id > 1"
+    ).reader.close()
+    payload = recorded_read()
+    assert {name: payload[name] for name in ("row_filter", "columns", "masked")} == {
+        "row_filter": None,
+        "columns": ["id", "email"],
+        "masked": {"email": "mask-alphanum"},
+    }
+    assert list(payload["partly_hidden"]) == ["email"]
+    assert payload["asked"]["where"] == "id > 1"
+
+
+def recorded_read() -> dict:
+    record = AuditRecord.objects.filter(action="data.read").get()
+    return orjson.loads(bytes(record.payload))["payload"]
 
 
 def test_reader_keeps_its_snapshot(catalog, dataset, actors, place):

@@ -274,6 +274,49 @@ def test_an_exception_spares_and_an_undeclared_purpose_does_not():
     assert answers == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("scope", "masked"),
+    [
+        (Scope(fields=("region",)), {"region"}),
+        (Scope(field_tags=("pii.email",)), {"mail", "mails"}),
+        # both are stated: both must fit
+        (Scope(fields=("region", "mail"), field_tags=("pii.*",)), {"mail"}),
+        (Scope(fields=("region",), field_tags=("pii.*",)), set()),
+        (Scope(fields=("nothing",)), set()),
+    ],
+)
+def test_a_mask_covers_the_fields_that_fit_name_and_tag(scope, masked):
+    world = facts(policy(MaskColumns(Mask.REPLACE_WITH_NULL), scope=scope), grants=[read_grant()])
+    obligations = decide(ANALYST, Action.READ, PASSENGERS, world).obligations
+    assert {rule.name for rule in obligations.columns if rule.mask} == masked
+
+
+@pytest.mark.parametrize(
+    ("effect", "answers"),
+    [
+        # to whom it applies: who declares the purpose, another one, none
+        (Allow(frozenset({Action.READ})), {"fraud": True, "sales": False, None: False}),
+        (Deny(frozenset({Action.READ})), {"fraud": False, "sales": True, None: False}),
+    ],
+)
+def test_a_purpose_that_is_not_declared_gains_nothing(effect, answers):
+    """An allow for a purpose is for those who declare it; a deny for a purpose holds for those who hide theirs too."""
+    grants = [read_grant()] if isinstance(effect, Deny) else []
+    world = facts(policy(effect, purposes=frozenset({"fraud"})), grants=grants)
+    found, listed = {}, {}
+    for purpose in answers:
+        who = Principal(
+            1,
+            "ann",
+            groups=frozenset({7}),
+            group_names=frozenset({"analysts"}),
+            purpose=purpose,
+        )
+        found[purpose] = decide(who, Action.READ, PASSENGERS, world).allowed
+        listed[purpose] = restrict(who, Action.READ, world).matches(PASSENGERS)
+    assert found == listed == answers
+
+
 def test_narrowing_tells_what_is_lost():
     part = read_grant(row_filter="region = 'EU'", columns=frozenset({"region", "mail"}))
     decision = decide(
