@@ -16,7 +16,6 @@ from api.v1.sight import Sight
 from catalog.models import Dataset, DatasetEdge, Job, Run, RunDataset
 from catalog.models.lineage import Direction
 from catalog.queries.jobs import hides_nothing, run_hides_nothing, visible_jobs, visible_runs
-from catalog.queries.runs import facets_of_run, latest_runs_of
 from core.errors import InvalidInputError, NotFoundError
 
 HEAVY = ("facets", "facet_stamps")
@@ -69,9 +68,8 @@ class JobListView(APIView):
         if params.get("q"):
             found = found.filter(name__icontains=params["q"].replace("\x00", ""))
         pages = KeysetPagination()
-        rows: list[Any] = pages.paginate_queryset(found.defer(*HEAVY), request, view=self)
-        latest = latest_runs_of([row.pk for row in rows])
-        return pages.get_paginated_response([_job_data(row, latest.get(row.pk)) for row in rows])
+        rows: list[Any] = pages.paginate_queryset(_with_latest(found), request, view=self)
+        return pages.get_paginated_response([_job_data(row) for row in rows])
 
 
 class JobView(APIView):
@@ -85,7 +83,7 @@ class JobView(APIView):
         whole = hides_nothing(job, described=sight.described)
         return Response(
             {
-                **_job_data(job, latest_runs_of([job.pk]).get(job.pk)),
+                **_job_data(job),
                 "inputs": _names(edges, Direction.INPUT, visible=sight.visible),
                 "outputs": _names(edges, Direction.OUTPUT, visible=sight.visible),
                 "facets": job.facets if whole else None,
@@ -129,7 +127,7 @@ class RunView(APIView):
                 "parent": parent,
                 "inputs": _names(uses, Direction.INPUT, visible=sight.visible),
                 "outputs": _names(uses, Direction.OUTPUT, visible=sight.visible),
-                "facets": facets_of_run(run) if whole else None,
+                "facets": run.facets if whole else None,
             }
         )
 
@@ -148,14 +146,21 @@ def _after(runs: QuerySet[Run], request: Request) -> QuerySet[Run]:
         raise InvalidInputError("`cursor` must be one that a former page gave") from None
 
 
+def _with_latest(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    return jobs.select_related("latest_run").defer(
+        *HEAVY, "latest_run__facets", "latest_run__facet_stamps"
+    )
+
+
 def _job(sight: Sight, uuid: UUID) -> Job:
-    found = visible_jobs(sight.visible).filter(uuid=uuid).first()
+    found = visible_jobs(sight.visible).select_related("latest_run").filter(uuid=uuid).first()
     if found is None:
         raise NotFoundError("there is no such job")
     return found
 
 
-def _job_data(row: Job, latest: Run | None) -> dict[str, Any]:
+def _job_data(row: Job) -> dict[str, Any]:
+    latest = row.latest_run
     if latest is not None:
         latest.job = row
     return {

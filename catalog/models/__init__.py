@@ -3,8 +3,8 @@
 from catalog.models.dataset import Dataset, DatasetOwner, DatasetSymlink
 from catalog.models.domain import Domain, DomainSteward
 from catalog.models.field import Field
-from catalog.models.job import Job, JobVersion, Run, RunEvent, RunState
-from catalog.models.lineage import DatasetEdge, EdgeLog, FieldEdge, RunDataset
+from catalog.models.job import Job, Run, RunEvent, RunState
+from catalog.models.lineage import DatasetEdge, FieldEdge, RunDataset
 from catalog.models.tag import DatasetTag, FieldTag, Tag
 from catalog.models.version import DatasetVersion
 
@@ -17,12 +17,10 @@ __all__ = [
     "DatasetVersion",
     "Domain",
     "DomainSteward",
-    "EdgeLog",
     "Field",
     "FieldEdge",
     "FieldTag",
     "Job",
-    "JobVersion",
     "Run",
     "RunDataset",
     "RunEvent",

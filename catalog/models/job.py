@@ -38,33 +38,6 @@ class Job(models.Model):
         return f"job:{self.namespace}:{self.name}"
 
 
-class JobVersion(models.Model):
-    """What a job was when a run of it completed: its code, and the datasets that it read and wrote. Immutable."""
-
-    uuid = models.UUIDField(default=uuid7, unique=True, editable=False)
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="versions")
-    number = models.PositiveIntegerField()
-    fingerprint = models.CharField(
-        max_length=64, help_text="SHA-256 of the code facets and of what is read and written"
-    )
-    # Ids of datasets, as they were.
-    inputs = models.JSONField(default=list)
-    outputs = models.JSONField(default=list)
-    # The facets `sql`, `sourceCode` and `sourceCodeLocation`, as they were.
-    code = models.JSONField(default=dict)
-    created_at = models.DateTimeField(default=utc_now)
-
-    class Meta:
-        ordering = ["job_id", "-number"]
-        constraints = [
-            models.UniqueConstraint(fields=["job", "number"], name="job_version_number_unique"),
-            models.UniqueConstraint(fields=["job", "fingerprint"], name="job_version_once"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.job} v{self.number}"
-
-
 class RunState(models.TextChoices):
     """Ordered by finality: a later state wins whatever order the events come in."""
 
@@ -92,16 +65,6 @@ class Run(models.Model):
     job_stamp = models.CharField(max_length=80, blank=True)
     # False: it stands for a JobEvent, which tells what a job reads and writes though none of it ran.
     observed = models.BooleanField(default=True)
-    # Since when a task holds it for dead (`catalog.services.runs.mark_stale_runs`); its next event takes that back.
-    stale_at = models.DateTimeField(null=True, blank=True, editable=False)
-    last_event_at = models.DateTimeField(null=True, editable=False)
-    version = models.ForeignKey(
-        "catalog.JobVersion",
-        null=True,
-        on_delete=models.SET_NULL,
-        related_name="runs",
-        db_constraint=False,
-    )
     created_at = models.DateTimeField(default=utc_now)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -95,36 +95,3 @@ class FieldEdge(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source_id} → {self.target_id}"
-
-
-class EdgeKind(models.IntegerChoices):
-    DATASET = 1, "dataset edge"
-    FIELD = 2, "field edge"
-
-
-class EdgeLog(models.Model):
-    """Each opening and closing of an edge, in the order of writing: what a graph in memory is brought up to date from.
-
-    Written by triggers on the two edge tables (migration 0005), so that no path forgets it. Commits may overtake
-    each other: a reader goes on only below the oldest transaction in progress (`pg_snapshot_xmin`), and takes
-    what it sees above that again.
-    """
-
-    seq = models.BigAutoField(primary_key=True)
-    # The writing transaction (`pg_current_xact_id()`), as a 64-bit number.
-    xid = models.BigIntegerField()
-    kind = models.SmallIntegerField(choices=EdgeKind)
-    opened = models.BooleanField(help_text="false: closed")
-    edge_id = models.BigIntegerField()
-    # Of a dataset edge: dataset and job. Of a field edge: source field and target field.
-    left_id = models.BigIntegerField()
-    right_id = models.BigIntegerField()
-    job_id = models.BigIntegerField(null=True)
-    direction = models.CharField(max_length=6, blank=True)
-    logged_at = models.DateTimeField(default=utc_now)
-
-    class Meta:
-        ordering = ["seq"]
-
-    def __str__(self) -> str:
-        return f"{self.seq} {'+' if self.opened else '-'}{self.edge_id}"
