@@ -52,7 +52,7 @@ class Source(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="sources"
     )
     dataset = models.ForeignKey(
-        Dataset, null=True, editable=False, on_delete=models.PROTECT, related_name="landed_by"
+        Dataset, null=True, editable=False, on_delete=models.PROTECT, related_name="sources"
     )
     dead_letters = models.ForeignKey(
         Dataset, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
