@@ -45,6 +45,7 @@ from governance.policy.types import (
 from governance.restriction import to_condition
 
 __all__ = [
+    "administered_domains",
     "decide_as_if_granted",
     "decide_on",
     "decide_read",
@@ -91,7 +92,7 @@ def visible_domains(principal: Principal, *, facts: Facts | None = None) -> Quer
         .values_list("domain_id", flat=True)
         .distinct()
     )
-    shown |= {each for each in facts.domains if may_administer_domain(principal, each, facts=facts)}
+    shown |= administered_domains(principal, facts=facts)
     for each in list(shown):
         shown.update(_chain(each, facts))
     return Domain.objects.filter(pk__in=shown)
@@ -203,6 +204,12 @@ def may_administer_domain(
     facts = facts or load_facts(principal)
     mine = facts.index.domains_of(principal, role="steward")
     return not mine.isdisjoint(_chain(domain, facts))
+
+
+def administered_domains(principal: Principal, *, facts: Facts | None = None) -> set[EntityId]:
+    """The domains that the principal may administer, by primary key."""
+    facts = facts or load_facts(principal)
+    return {each for each in facts.domains if may_administer_domain(principal, each, facts=facts)}
 
 
 def require_domain(principal: Principal, domain: Domain, *, facts: Facts | None = None) -> None:

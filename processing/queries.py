@@ -33,11 +33,7 @@ def visible_pipelines(user: User) -> QuerySet[Pipeline]:
     visible = governance.visible_datasets(principal, action=Action.VIEW_METADATA, facts=facts)
     hidden = Dataset.objects.exclude(pk__in=visible.values("pk"))
     hides_nothing = ~Q(inputs__in=hidden.values("pk")) & ~Q(output_datasets__in=hidden.values("pk"))
-    stewarded = [
-        domain
-        for domain in facts.domains
-        if governance.may_administer_domain(principal, domain, facts=facts)
-    ]
+    stewarded = governance.administered_domains(principal, facts=facts)
     return pipelines.filter(
         Q(owner=user) | hides_nothing & (_is_vouched_for() | Q(domain__in=stewarded))
     ).distinct()

@@ -48,11 +48,7 @@ def visible_datasets(request: HttpRequest, action: Action = Action.DISCOVER) -> 
 def administered_domains(request: HttpRequest) -> QuerySet[Domain]:
     """The domains that the viewer stewards, with all below them; all domains for a superuser."""
     viewer = viewer_of(request)
-    mine = [
-        key
-        for key in viewer.facts.domains
-        if queries.may_administer_domain(viewer.principal, key, facts=viewer.facts)
-    ]
+    mine = queries.administered_domains(viewer.principal, facts=viewer.facts)
     return Domain.objects.filter(pk__in=mine)
 
 

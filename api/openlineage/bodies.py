@@ -10,8 +10,8 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 
 from core.errors import InvalidInputError, LimitExceededError
+from core.limits import JSON_DEPTH_LINEAGE
 
-MAX_DEPTH = 200
 MAX_BATCH = 10_000
 GZIP_WINDOW = 31
 
@@ -61,13 +61,13 @@ def read_json(raw: bytes) -> Any:
 
 
 def check_depth(value: Any) -> None:
-    """Raise LimitExceededError if objects and arrays nest deeper than MAX_DEPTH."""
+    """Raise LimitExceededError if objects and arrays nest deeper than JSON_DEPTH_LINEAGE."""
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(JSON_DEPTH_LINEAGE + 1):
         level = [child for parent in level for child in _children(parent)]
         if not level:
             return
-    raise LimitExceededError("the JSON nests too deep", limit="depth", max_depth=MAX_DEPTH)
+    raise LimitExceededError("the JSON nests too deep", limit="depth", max_depth=JSON_DEPTH_LINEAGE)
 
 
 def _children(parent: Any) -> list[Any]:

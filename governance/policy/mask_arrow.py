@@ -15,10 +15,8 @@ from governance.policy.masks import Mask
 
 ARROW_MASKS = frozenset({Mask.MASK_ALPHANUM, Mask.SHOW_FIRST_4, Mask.SHOW_LAST_4})
 _SHOWN = 4  # characters, of `show-first-4` and `show-last-4`
-_CONTINUATION_BITS, _CONTINUATION = (
-    0xC0,
-    0x80,
-)  # RFC 3629, section 3: all but the first byte of a character
+# RFC 3629, section 3: what all but the first byte of a character begin with, and the bits that tell it.
+_CONTINUATION, _CONTINUATION_BITS = 0x80, 0xC0
 
 _OFFSET_TYPES: dict[Any, Any] = {pa.string(): np.int32, pa.large_string(): np.int64}
 

@@ -34,15 +34,18 @@ def sweep_leftovers() -> int:
     runs = PipelineRun.objects.filter(
         state__in=UNPUBLISHED, cleaned_at=None, ended_at__lt=utc_now() - PATIENCE
     )
-    cleaned = 0
-    for run in runs.select_related("pipeline").order_by("ended_at")[:SWEEP_LIMIT]:
-        try:
-            remove_leftovers(run)
-            cleaned += 1
-        except Exception:
-            # One table that cannot be read must not keep the others from being cleaned.
-            logger.exception("leftovers stay", run=str(run.uuid))
-    return cleaned
+    oldest = runs.select_related("pipeline").order_by("ended_at")[:SWEEP_LIMIT]
+    return sum(try_remove_leftovers(run) for run in oldest)
+
+
+def try_remove_leftovers(run: PipelineRun) -> bool:
+    """`remove_leftovers`, and whether it was done: one table that cannot be read must not keep anything else from going on."""
+    try:
+        remove_leftovers(run)
+    except Exception:
+        logger.exception("leftovers stay until the next sweep", run=str(run.uuid))
+        return False
+    return True
 
 
 def remove_leftovers(run: PipelineRun) -> int:

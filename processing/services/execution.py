@@ -17,7 +17,7 @@ from django.conf import settings
 
 from processing.entry_points import find_entry_point
 from processing.models import PipelineRun, RunState
-from processing.services.cleaning import remove_leftovers
+from processing.services.cleaning import try_remove_leftovers
 from processing.services.runs import claim_run, end_run, renew_lease
 from processing.spark.session import SparkJob, write_configuration
 
@@ -74,14 +74,7 @@ def execute_run(*, run_uuid: UUID, celery_id: str = "") -> None:
         log_tail=outcome.log_tail,
     )
     if ended and outcome.error:
-        _clean(run)
-
-
-def _clean(run: PipelineRun) -> None:
-    try:
-        remove_leftovers(run)
-    except Exception:
-        logger.exception("leftovers stay until the sweep", run=str(run.uuid))
+        try_remove_leftovers(run)
 
 
 def _run_in_folder(run: PipelineRun, token: str) -> Outcome:

@@ -7,7 +7,7 @@ from core.clock import utc_now
 from core.jobs import enqueue
 from storage.backends import open_location
 from storage.models import IcebergTable, Movement, MovementState
-from storage.models.movement import BEFORE_SWITCH
+from storage.models.movement import BEFORE_SWITCH, UNFINISHED
 from storage.tables.io import file_io
 from storage.tables.metadata import parse_metadata
 from storage.tiering.relocation import protected_snapshots, snapshots_using
@@ -51,8 +51,7 @@ def lock_table_movements(table: IcebergTable) -> list[Movement]:
     rows = Movement.objects.select_for_update(of=("self",)).select_related(
         "table__dataset", "held_object__dataset"
     )
-    states = (*BEFORE_SWITCH, MovementState.SWITCHED)
-    return list(rows.filter(table=table, state__in=states).order_by("pk"))
+    return list(rows.filter(table=table, state__in=UNFINISHED).order_by("pk"))
 
 
 def settle_movements(table: IcebergTable, movements: Sequence[Movement]) -> list[int]:
@@ -99,13 +98,3 @@ def _needed_by(table: IcebergTable, sources: frozenset[str]) -> tuple[list[int],
         if snapshot not in protected and not paths.isdisjoint(sources - kept)
     )
     return expiring, kept
-
-
-__all__ = [
-    "close_keeping_source",
-    "drop_target",
-    "lock_table_movements",
-    "resource_of",
-    "roll_back",
-    "settle_movements",
-]

@@ -34,6 +34,7 @@ from storage.models.movement import BEFORE_SWITCH
 from storage.queries import NotTierableError
 from storage.services.collections import COLLECTIONS_PREFIX
 from storage.services.files import sync_table_files
+from storage.services.journal import QUEUE, RUN_TASK
 from storage.tables.locations import relative_path, storage_roots
 from storage.tiering.cost import (
     DAYS_A_MONTH,
@@ -46,8 +47,6 @@ from storage.tiering.plan import PlacedFile, PlannedMove, Rule, plan_moves, read
 
 logger = structlog.get_logger(__name__)
 
-RUN_TASK = "storage.run_movements"
-QUEUE = "tiering"
 MOVEMENTS_A_TASK = 50
 DEFAULT_GRACE_SECONDS = 300
 MAX_GRACE_SECONDS = 7 * 24 * 3600
