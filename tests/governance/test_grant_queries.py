@@ -102,20 +102,12 @@ def test_an_expired_grant_is_none(actors, dataset):
     assert grants_given_on(principal_of(actors.owner), dataset) == []
 
 
-def test_grants_on_a_dataset_are_for_its_approvers(actors, dataset, domain):
-    give(actors, actors.team_mate, domain)
-    row = give(actors, actors.team_mate, dataset)
-    assert shown_to_each(actors, lambda who: grants_given_on(who, dataset)) == {
-        "owner": [row],
-        "team_mate": "PermissionDeniedError",
-        "outsider": "NotFoundError",
-    }
-
-
-def test_grants_on_a_domain_are_for_its_stewards(actors, dataset, domain):
-    give(actors, actors.team_mate, dataset)
-    row = give(actors, actors.team_mate, domain)
-    assert shown_to_each(actors, lambda who: grants_given_on(who, domain)) == {
+@pytest.mark.parametrize(("asked", "other"), [("dataset", "domain"), ("domain", "dataset")])
+def test_grants_are_listed_to_the_approvers_of_their_target(actors, dataset, domain, asked, other):
+    targets = {"dataset": dataset, "domain": domain}
+    give(actors, actors.team_mate, targets[other])
+    row = give(actors, actors.team_mate, targets[asked])
+    assert shown_to_each(actors, lambda who: grants_given_on(who, targets[asked])) == {
         "owner": [row],
         "team_mate": "PermissionDeniedError",
         "outsider": "NotFoundError",

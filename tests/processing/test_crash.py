@@ -7,10 +7,8 @@ import sys
 import time
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from django.db import connection
 
 from core.clock import utc_now
 from processing.models import PipelineRun, RunState
@@ -18,6 +16,7 @@ from processing.services.execution import execute_run
 from processing.services.pipelines import create_pipeline
 from processing.services.runs import sweep_runs
 from storage.tables.catalog import LakewardenCatalog
+from tests.subprocesses import environ_of_test
 
 pytestmark = [pytest.mark.spark, pytest.mark.crash, pytest.mark.django_db(transaction=True)]
 
@@ -26,18 +25,10 @@ PATIENCE = 60.0
 
 
 def start_worker(name: str, url: str, data_dir: Path) -> subprocess.Popen:
-    parts = urlsplit(os.environ["DATABASE_URL"])
-    database = urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}"))
-    environ = {
-        **os.environ,
-        "DATABASE_URL": database,
-        "LAKEWARDEN_URL": url,
-        "LAKEWARDEN_DATA_DIR": str(data_dir),
-    }
     return subprocess.Popen(
         [sys.executable, "manage.py", "pipeline", "run", name, "--here"],
         cwd=ROOT,
-        env=environ,
+        env=environ_of_test(LAKEWARDEN_URL=url, LAKEWARDEN_DATA_DIR=str(data_dir)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -1,6 +1,5 @@
 """The catalog behind a real web server, for real engines; and the people and programs that use it."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -11,12 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Permission
-from django.db import connection
 
 from governance.models import DomainUserGrant
 from identity.models import User
@@ -24,6 +21,7 @@ from identity.services import issue_token
 from storage.services.namespaces import create_namespace
 from tests.factories.catalog import make_domain
 from tests.factories.storage import make_tiers
+from tests.subprocesses import environ_of_test, with_path
 
 ROOT = Path(__file__).resolve().parents[3]
 START_SECONDS = 60
@@ -91,22 +89,16 @@ def outsider(db) -> Account:
 
 
 @pytest.fixture(scope="session")
-def web_server(
-    django_db_setup, django_db_blocker, object_buckets, tmp_path_factory
-) -> Iterator[str]:
+def web_server(django_db_setup, object_buckets, tmp_path_factory) -> Iterator[str]:
     """The URL of a granian process that serves the test database."""
-    with django_db_blocker.unblock():
-        database = connection.settings_dict["NAME"]
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     log = tmp_path_factory.mktemp("web") / "granian.log"
-    environ = {
-        **os.environ,
-        "LAKEWARDEN_URL": url,
-        "DATABASE_URL": _with_path(os.environ["DATABASE_URL"], database),
+    environ = environ_of_test(
+        LAKEWARDEN_URL=url,
         # Another database of the broker: no worker of this machine gets this server's tasks.
-        "REDIS_URL": _with_path(django_settings.LAKEWARDEN.redis_url, "9"),
-    }
+        REDIS_URL=with_path(django_settings.LAKEWARDEN.redis_url, "9"),
+    )
     command = [
         str(Path(sys.executable).with_name("granian")),
         *("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
@@ -127,10 +119,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def _with_path(url: str, path: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{path}"))
 
 
 def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:

@@ -1,6 +1,5 @@
 """kill -9 at any moment changes no count."""
 
-import os
 import random
 import signal
 import subprocess
@@ -9,7 +8,6 @@ import time
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from ingestion.errors import LeaseHeldError
 from ingestion.services.kafka_landing import land_topic
@@ -20,6 +18,7 @@ from tests.ingestion.services.exactly_once import (
     landed_so_far,
     values,
 )
+from tests.subprocesses import environ_of_test
 
 pytestmark = [pytest.mark.kafka, pytest.mark.crash, pytest.mark.django_db(transaction=True)]
 
@@ -36,14 +35,7 @@ land_topic(Source.objects.get(pk=int(os.environ["SOURCE"])), lease_seconds=1.5)
 
 
 def start_worker(source) -> subprocess.Popen:
-    name = connection.settings_dict["NAME"]
-    url = os.environ["DATABASE_URL"].rsplit("/", 1)[0] + f"/{name}"
-    environ = {
-        **os.environ,
-        "DATABASE_URL": url,
-        "SOURCE": str(source.pk),
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-    }
+    environ = environ_of_test(SOURCE=str(source.pk), DJANGO_SETTINGS_MODULE="config.settings")
     return subprocess.Popen([sys.executable, "-c", WORKER], env=environ, cwd=settings.BASE_DIR)
 
 

@@ -7,11 +7,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.conf import settings
-from django.db import connection
 from kombu import Connection
 
 from config import celery_app
@@ -25,6 +23,7 @@ from tests.ingestion.services.exactly_once import (
     landed_so_far,
     values,
 )
+from tests.subprocesses import environ_of_test, with_path
 
 pytestmark = [pytest.mark.kafka, pytest.mark.crash, pytest.mark.django_db(transaction=True)]
 
@@ -38,15 +37,8 @@ class Worker:
 
     def __init__(self, *, queue: str, log: Path) -> None:
         self.queue = queue
-        self.broker = urlunsplit(urlsplit(os.environ["REDIS_URL"])._replace(path="/13"))
-        database = urlsplit(os.environ["DATABASE_URL"])
-        self.environ = {
-            **os.environ,
-            "DATABASE_URL": urlunsplit(
-                database._replace(path=f"/{connection.settings_dict['NAME']}")
-            ),
-            "REDIS_URL": self.broker,
-        }
+        self.broker = with_path(os.environ["REDIS_URL"], "13")
+        self.environ = environ_of_test(REDIS_URL=self.broker)
         self.log = log
         self.process: subprocess.Popen | None = None
 
