@@ -35,7 +35,7 @@ land_topic(Source.objects.get(pk=int(os.environ["SOURCE"])), lease_seconds=1.5)
 
 
 def start_worker(source) -> subprocess.Popen:
-    environ = environ_of_test(SOURCE=str(source.pk), DJANGO_SETTINGS_MODULE="config.settings")
+    environ = environ_of_test(SOURCE=str(source.pk))
     return subprocess.Popen([sys.executable, "-c", WORKER], env=environ, cwd=settings.BASE_DIR)
 
 

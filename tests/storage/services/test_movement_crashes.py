@@ -1,6 +1,5 @@
 """kill -9 of a moving worker, at every boundary and at random moments: nothing is lost, nothing is left over."""
 
-import os
 import random
 import signal
 import subprocess
@@ -30,6 +29,7 @@ from tests.storage.services.conftest import (
     make_collection,
     make_table,
 )
+from tests.subprocesses import environ_of_test
 
 pytestmark = pytest.mark.crash
 
@@ -110,21 +110,10 @@ def world(transactional_db, object_buckets, unique, monkeypatch):
 
 
 def start_worker(crash_at: str = "") -> subprocess.Popen:
-    database = connection.settings_dict
-    password = f":{database['PASSWORD']}" if database["PASSWORD"] else ""
-    url = (
-        f"postgresql://{database['USER']}{password}@{database['HOST']}:{database['PORT']}"
-        f"/{database['NAME']}"
-    )
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.storage.services.crash_worker"],
         cwd=ROOT,
-        env={
-            **os.environ,
-            "DATABASE_URL": url,
-            "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
-            "CRASH_AT": crash_at,
-        },
+        env=environ_of_test(CRASH_AT=crash_at),
         stdout=subprocess.PIPE,
         text=True,
     )

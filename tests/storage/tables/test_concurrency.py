@@ -1,6 +1,5 @@
 """Two committers at once, and a kill between writing the metadata and moving the pointer."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pyiceberg.types import LongType, NestedField
 from storage.models import IcebergTable
 from storage.services.namespaces import create_namespace
 from storage.tables.catalog import LakewardenCatalog
+from tests.subprocesses import environ_of_test
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -89,16 +89,10 @@ def test_with_retries_no_update_is_lost(name):
 def test_kill_before_the_pointer_moves_leaves_the_old_table(name, s3_client):
     LakewardenCatalog().create_table(name, SCHEMA).append(ROWS)
     before = IcebergTable.objects.get(name="t")
-    settings = connection.settings_dict
-    base = os.environ["DATABASE_URL"].rpartition("/")[0]
     result = subprocess.run(
         [sys.executable, "-c", DYING_COMMIT, name[0]],
         cwd=ROOT,
-        env={
-            **os.environ,
-            "DATABASE_URL": f"{base}/{settings['NAME']}",
-            "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "config.settings"),
-        },
+        env=environ_of_test(),
         capture_output=True,
         text=True,
         timeout=120,
