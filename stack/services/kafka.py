@@ -44,10 +44,15 @@ class Kafka(Service):
         if (folder / "log" / "meta.properties").exists():
             return
         launch = self._java(
-            context, "kafka.tools.StorageTool", "format", "-t", _cluster_id(context), "-c"
+            context,
+            "kafka.tools.StorageTool",
+            "format",
+            # With "=", since one random identifier in 64 begins with "-" and would be read as an option.
+            f"--cluster-id={_cluster_id(context)}",
+            f"--config={folder / 'server.properties'}",
         )
         done = subprocess.run(
-            [*launch.argv, str(folder / "server.properties")],
+            launch.argv,
             capture_output=True,
             text=True,
             check=False,
