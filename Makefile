@@ -6,7 +6,7 @@ TEST_SERVICES = postgres,valkey,kafka,s3
 COMPILE = $(RUN) -m uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 --no-strip-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status env demo demo-down test test-fast browser lint format bench requirements clean
+.PHONY: help install up down status env demo demo-down test test-fast test-outside test-tutorial browser lint format bench requirements clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,8 +37,14 @@ demo-down: ## stop what `make demo` left running
 test: install browser ## all tests, against real services of their own
 	@LAKEWARDEN_ENV=test $(STACK) exec --ephemeral --only $(TEST_SERVICES) -- $(RUN) -m pytest -n 2
 
-test-fast: install ## the tests without Spark, browser and crashes
-	@LAKEWARDEN_ENV=test $(STACK) exec --ephemeral --only $(TEST_SERVICES) -- $(RUN) -m pytest -n 2 -m "not spark and not browser and not crash"
+test-fast: install ## the tests without Spark, browser, crashes and outside services
+	@LAKEWARDEN_ENV=test $(STACK) exec --ephemeral --only $(TEST_SERVICES) -- $(RUN) -m pytest -n 2 -m "not spark and not browser and not crash and not outside"
+
+test-outside: install ## the product against PostgreSQL, Valkey and Kafka with TLS and passwords
+	@LAKEWARDEN_ENV=test $(STACK) exec --ephemeral --only $(TEST_SERVICES) -- $(RUN) -m pytest tests/outside
+
+test-tutorial: install ## the tutorial's commands, against what `make demo` left running
+	@LAKEWARDEN_TUTORIAL=1 $(STACK) exec -- $(RUN) -m pytest tests/docs/test_tutorial.py
 
 # Root (CI) gets the browser installed; for everybody else tests that need it skip with a reason.
 browser:

@@ -26,6 +26,13 @@ SECONDS = Histogram(
     ["route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+THROTTLED = Counter(
+    "lakewarden_throttled_requests_total", "Requests refused by a rate limit", ["limit"]
+)
+UNLIMITED = Counter(
+    "lakewarden_unlimited_requests_total",
+    "Requests let through because Redis could not count them",
+)
 
 
 class MetricsMiddleware:

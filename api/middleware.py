@@ -1,5 +1,6 @@
-"""What every request passes: a request id, limits of URL and body, and tokens for views outside DRF."""
+"""What every request passes: a request id, limits of URL, body and rate, and tokens for views outside DRF."""
 
+import ipaddress
 import re
 from collections.abc import Callable
 from tempfile import SpooledTemporaryFile
@@ -9,10 +10,14 @@ from urllib.parse import unquote_to_bytes
 import structlog
 from django.conf import settings
 from django.core.handlers.wsgi import LimitedStream, WSGIRequest
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 
 from api.authentication import bearer_text
-from api.problems import UriTooLongError, problem_response, refuse
+from api.iceberg import errors as iceberg_errors
+from api.inference import errors as inference_errors
+from api.problems import ThrottledError, UriTooLongError, is_api, problem_response, refuse
+from api.throttling import anonymous_bucket, bucket_of, spend
 from core.errors import InvalidInputError, LakewardenError, LimitExceededError
 from core.ids import uuid7
 from identity.services import authenticate_token
@@ -42,6 +47,34 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response
+
+
+class ClientAddressMiddleware:
+    """Makes `REMOTE_ADDR` the client's own address where a known number of proxies stands before the server.
+
+    Each proxy appends to `X-Forwarded-For` whom it was asked by, so the entry that the outermost of ours wrote is that
+    many from the end; what stands before it is whatever the client claims.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        proxies = settings.LAKEWARDEN.trusted_proxies
+        if proxies:
+            chain = request.headers.get("X-Forwarded-For", "").split(",")
+            claimed = chain[-proxies].strip() if len(chain) >= proxies else ""
+            if _is_address(claimed):
+                request.META["REMOTE_ADDR"] = claimed
+        return self.get_response(request)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 class TargetLimitMiddleware:
@@ -130,9 +163,46 @@ class TokenMiddleware:
             try:
                 token = authenticate_token(text)
             except LakewardenError as error:
-                return problem_response(error)
+                return _refuse_token(request, error)
             request.user = token.user
             request.api_token = token  # type: ignore[attr-defined]
             request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # noqa: SLF001
             structlog.contextvars.bind_contextvars(user=token.user.username)
         return self.get_response(request)
+
+
+def _refuse_token(request: HttpRequest, error: LakewardenError) -> HttpResponse:
+    """Guessing tokens is paid for by the address that does it."""
+    try:
+        spend(anonymous_bucket(request))
+    except ThrottledError as throttled:
+        return too_many(request, throttled)
+    return problem_response(error)
+
+
+class RateLimitMiddleware:
+    """Takes each request out of its caller's bucket; stands behind what finds out who the caller is."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            spend(bucket_of(request))
+        except ThrottledError as error:
+            return too_many(request, error)
+        return self.get_response(request)
+
+
+def too_many(request: HttpRequest, error: ThrottledError) -> HttpResponse:
+    """429 in the form that the caller reads: the protocol's own, a problem document, or a page."""
+    if request.path.startswith("/iceberg/"):
+        response = iceberg_errors.error_response(error)
+    elif request.path.startswith("/v2"):
+        response = inference_errors.error_response(error)
+    elif is_api(request):
+        response = problem_response(error)
+    else:
+        response = render(request, "429.html", {"seconds": error.data["retry_after"]}, status=429)
+    response["Retry-After"] = str(error.data["retry_after"])
+    return response

@@ -37,6 +37,7 @@ class ThrottledError(LakewardenError):
 
     code = "too-many-requests"
     status = 429
+    iceberg_type = "TooManyRequestsException"
 
 
 class MethodNotAllowedError(LakewardenError):
@@ -84,6 +85,8 @@ def problem_response(error: LakewardenError) -> JsonResponse:
     response = JsonResponse(problem_document(error), status=error.status, content_type=CONTENT_TYPE)
     if error.status == UnauthenticatedError.status:
         response["WWW-Authenticate"] = "Bearer"
+    if "retry_after" in error.data:
+        response["Retry-After"] = str(error.data["retry_after"])
     return response
 
 
@@ -102,7 +105,7 @@ def handle_exception(exc: Exception, context: dict[str, Any]) -> Response:
     response = Response(problem_document(error), status=error.status, content_type=CONTENT_TYPE)
     if error.status == UnauthenticatedError.status:
         response["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, ThrottledError) and "retry_after" in error.data:
+    if "retry_after" in error.data:
         response["Retry-After"] = str(error.data["retry_after"])
     return response
 

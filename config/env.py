@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 ENVIRONMENTS = ("development", "production", "test")
 KAFKA_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MIN_SECRET_LENGTH = 32
+MAX_REQUESTS_A_MINUTE = 10_000_000
 
 
 class SettingsError(SystemExit):
@@ -77,6 +78,15 @@ class SparkSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RateLimits:
+    """Requests a minute, each also the size of a burst; 0 is no limit."""
+
+    principal: int
+    protocol: int
+    anonymous: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class LakewardenSettings:
     """All that the service reads from its environment."""
 
@@ -97,6 +107,8 @@ class LakewardenSettings:
     ingest_roots: tuple[Path, ...]
     max_body_bytes: int
     max_upload_bytes: int
+    rate_limits: RateLimits
+    trusted_proxies: int
 
     @property
     def is_production(self) -> bool:
@@ -183,6 +195,19 @@ def read_settings(environ: Mapping[str, str]) -> LakewardenSettings:
         max_upload_bytes=reader.integer(
             "LAKEWARDEN_MAX_UPLOAD_BYTES", 512 << 20, low=1 << 10, high=1 << 40
         ),
+        rate_limits=_rate_limits(reader),
+        trusted_proxies=reader.integer("LAKEWARDEN_TRUSTED_PROXIES", 0, low=0, high=10),
+    )
+
+
+def _rate_limits(reader: _Reader) -> RateLimits:
+    def per_minute(name: str, default: int) -> int:
+        return reader.integer(name, default, low=0, high=MAX_REQUESTS_A_MINUTE)
+
+    return RateLimits(
+        principal=per_minute("LAKEWARDEN_RATE_LIMIT", 3_000),
+        protocol=per_minute("LAKEWARDEN_RATE_LIMIT_PROTOCOLS", 60_000),
+        anonymous=per_minute("LAKEWARDEN_RATE_LIMIT_ANONYMOUS", 600),
     )
 
 

@@ -54,6 +54,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "api.middleware.RequestIdMiddleware",
+    "api.middleware.ClientAddressMiddleware",
     "api.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -65,6 +66,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "api.middleware.TokenMiddleware",
+    "api.middleware.RateLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "web.middleware.PageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

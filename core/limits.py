@@ -1,7 +1,7 @@
 """How deep the JSON that others send us may nest: one number for each kind of sender, and why it is that one.
 
 No reader of ours recurses into what it has not measured, so these numbers do not guard the stack; they refuse what nobody
-sends in good faith before anything walks it, stores it or shows it.
+sends in good faith before anything walks it, stores it or shows it. docs/explanation/limits.md tells of them.
 """
 
 # Our own API. The deepest document that it takes is a pipeline's or a policy's, some ten levels; custom facets and

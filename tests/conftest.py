@@ -1,5 +1,6 @@
 """What every test may lean on: a database per worker, an object-store prefix, an audit key."""
 
+import dataclasses
 import os
 import uuid
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from botocore.config import Config
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.db import connection
+
+from config.env import RateLimits
 
 # A busy machine makes an example slow, not wrong: no example is timed, and slow generation is no fault.
 hypothesis.settings.register_profile(
@@ -87,6 +90,13 @@ def _own_cache_keys(settings) -> Iterator[None]:
     }
     yield
     cache.close()
+
+
+@pytest.fixture
+def unlimited(settings) -> None:
+    """For tests that ask more in a minute than one caller may."""
+    off = RateLimits(principal=0, protocol=0, anonymous=0)
+    settings.LAKEWARDEN = dataclasses.replace(django_settings.LAKEWARDEN, rate_limits=off)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from tests.api.endpoints import METHODS, UNSAFE, Endpoint, all_endpoints
 from tests.api.small_world import SmallWorld, make_small_world
 from tests.factories.identity import api_client, page_client
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unlimited")]
 
 ENDPOINTS = all_endpoints()
 PUBLIC = {

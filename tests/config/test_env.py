@@ -59,6 +59,10 @@ def test_a_missing_variable_is_named(name):
         ("AWS_ENDPOINT_URL_S3", "localhost:9000"),
         ("LAKEWARDEN_MAX_BODY_BYTES", "ten"),
         ("LAKEWARDEN_MAX_BODY_BYTES", "1"),
+        ("LAKEWARDEN_RATE_LIMIT", "-1"),
+        ("LAKEWARDEN_RATE_LIMIT_PROTOCOLS", "many"),
+        ("LAKEWARDEN_RATE_LIMIT_ANONYMOUS", "1.5"),
+        ("LAKEWARDEN_TRUSTED_PROXIES", "11"),
     ],
 )
 def test_a_wrong_value_is_named(name, value):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connections
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -118,6 +119,17 @@ class Walker:
             self.driver.set_window_size(1280, min(max(height + 120, 900), 4000))
             self.driver.save_screenshot(str(self.shots / f"{name}.png"))
             self.driver.set_window_size(1280, 900)
+
+    def shoot_as_is(self, name: str) -> None:
+        """The same in the size that the screen has now."""
+        if self.shots is not None:
+            self.driver.save_screenshot(str(self.shots / f"{name}.png"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _connections_end_with_their_request() -> None:
+    """The live server's threads would keep theirs, and the test database could not be dropped at the end."""
+    connections.settings["default"]["CONN_MAX_AGE"] = 0
 
 
 @pytest.fixture

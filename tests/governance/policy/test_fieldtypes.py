@@ -10,6 +10,11 @@ def test_the_spellings_of_a_family_are_those_that_are_read_as_it():
     for family in Family:
         assert SPELLINGS[family] == {name for name in known if family_of(name) is family}
     assert sum(map(len, SPELLINGS.values())) == len(known)
+    assert [SPELLINGS[each] for each in (Family.BOOLEAN, Family.DATE, Family.UUID)] == [
+        {"boolean", "bool"},
+        {"date", "date32"},
+        {"uuid"},
+    ]
 
 
 @pytest.mark.parametrize(
