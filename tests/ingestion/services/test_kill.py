@@ -50,7 +50,7 @@ def test_killed_workers_lose_and_double_nothing(topics, unique, make_source):
     for _ in range(KILLS):
         before = landed_so_far(source)
         worker = start_worker(source)
-        wait_for(lambda: landed_so_far(source) > before or worker.poll() is not None, seconds=40)  # noqa: B023
+        wait_for(lambda: landed_so_far(source) > before or worker.poll() is not None, seconds=120)  # noqa: B023
         time.sleep(dice.uniform(0, 0.4))
         worker.send_signal(signal.SIGKILL)
         worker.wait(10)
