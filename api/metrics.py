@@ -45,11 +45,19 @@ class MetricsMiddleware:
         started = time.perf_counter()
         response = self.get_response(request)
         match = request.resolver_match
-        route = match.route if match else "unmatched"
-        method = request.method if request.method in METHODS else "other"
-        REQUESTS.labels(method, route, str(response.status_code)).inc()
-        SECONDS.labels(route).observe(time.perf_counter() - started)
+        count_request(
+            request.method or "",
+            match.route if match else "unmatched",
+            response.status_code,
+            seconds=time.perf_counter() - started,
+        )
         return response
+
+
+def count_request(method: str, route: str, status: int, *, seconds: float) -> None:
+    """Count a request that was answered; `route` is a pattern of ours, never a path."""
+    REQUESTS.labels(method if method in METHODS else "other", route, str(status)).inc()
+    SECONDS.labels(route).observe(seconds)
 
 
 class StateCollector(Collector):

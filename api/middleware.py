@@ -33,6 +33,14 @@ SPOOL_BYTES = 1 << 20
 UPLOAD_PREFIXES = ("/api/v1/ingestion/uploads/",)
 
 
+def begin_request(given: str) -> str:
+    """The id of a request, `given` if that is well-formed; each log line of this thread bears it from now on."""
+    request_id = given if REQUEST_ID.match(given) else str(uuid7())
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    return request_id
+
+
 class RequestIdMiddleware:
     """Gives each request an id, taken from `X-Request-ID` if well-formed, and puts it on each log line."""
 
@@ -40,10 +48,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        given = request.headers.get("X-Request-ID", "")
-        request_id = given if REQUEST_ID.match(given) else str(uuid7())
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        request_id = begin_request(request.headers.get("X-Request-ID", ""))
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response

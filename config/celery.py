@@ -13,6 +13,12 @@ app.autodiscover_tasks()
 
 # Seconds between runs, or a crontab; each entry is one bounded, idempotent task.
 app.conf.beat_schedule = {
+    "make-event-partitions": {
+        "task": "catalog.make_event_partitions",
+        "schedule": crontab(hour=2, minute=11),
+    },
+    "sweep-events": {"task": "catalog.sweep_events", "schedule": crontab(hour=2, minute=31)},
+    "mark-stale-runs": {"task": "catalog.mark_stale_runs", "schedule": crontab(minute="*/10")},
     "expire-grants": {"task": "governance.expire_grants", "schedule": 5.0},
     "seal-audit": {"task": "governance.seal_audit", "schedule": 2.0},
     "sweep-sources": {

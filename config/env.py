@@ -109,6 +109,8 @@ class LakewardenSettings:
     max_upload_bytes: int
     rate_limits: RateLimits
     trusted_proxies: int
+    event_retention_days: int
+    stale_run_hours: int
 
     @property
     def is_production(self) -> bool:
@@ -197,6 +199,10 @@ def read_settings(environ: Mapping[str, str]) -> LakewardenSettings:
         ),
         rate_limits=_rate_limits(reader),
         trusted_proxies=reader.integer("LAKEWARDEN_TRUSTED_PROXIES", 0, low=0, high=10),
+        event_retention_days=reader.integer(
+            "LAKEWARDEN_EVENT_RETENTION_DAYS", 0, low=0, high=36_500
+        ),
+        stale_run_hours=reader.integer("LAKEWARDEN_STALE_RUN_HOURS", 24, low=1, high=8_760),
     )
 
 

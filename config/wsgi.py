@@ -6,4 +6,8 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+from api.openlineage.short_cut import with_short_cut  # noqa: E402 - it needs the settings and the apps
+
+application = with_short_cut(_django)

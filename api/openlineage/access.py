@@ -47,6 +47,11 @@ def require_sender(request: HttpRequest) -> User:
     travel. It never changes what a service of ours declared about a dataset.
     """
     user = require_user(request, scopes=(Scope.LINEAGE,))
+    return check_sender(user)
+
+
+def check_sender(user: User) -> User:
+    """The user, who may record lineage; PermissionDeniedError otherwise."""
     if not user.is_service and not user.has_perm("catalog.add_runevent"):
         raise PermissionDeniedError("recording lineage needs the permission `catalog.add_runevent`")
     return user

@@ -18,17 +18,21 @@ GZIP_WINDOW = 31
 
 def read_body(request: HttpRequest) -> bytes:
     """The body, unpacked if it is gzip; LimitExceededError above `max_body_bytes` packed or unpacked."""
-    limit = settings.LAKEWARDEN.max_body_bytes
     try:
         raw = request.body
     except RequestDataTooBig:
-        raise _too_large(limit) from None
-    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if coding == "identity":
+        raise _too_large(settings.LAKEWARDEN.max_body_bytes) from None
+    return unpack_body(raw, coding=request.headers.get("Content-Encoding", "identity"))
+
+
+def unpack_body(raw: bytes, *, coding: str) -> bytes:
+    """`raw` without its content coding, gzip or identity; LimitExceededError above `max_body_bytes`."""
+    name = coding.strip().lower()
+    if name == "identity":
         return raw
-    if coding != "gzip":
+    if name != "gzip":
         raise InvalidInputError("`Content-Encoding` must be gzip or identity")
-    return _unpack(raw, limit=limit)
+    return _unpack(raw, limit=settings.LAKEWARDEN.max_body_bytes)
 
 
 def _unpack(raw: bytes, *, limit: int) -> bytes:

@@ -25,6 +25,7 @@ from catalog.queries.nodes import (
     find_job_node,
     split_node_id,
 )
+from catalog.queries.runs import latest_runs_of
 from core.errors import InvalidInputError
 from governance.policy.types import Action
 from governance.queries import load_facts, visible_datasets
@@ -42,10 +43,12 @@ def get_lineage(request: HttpRequest) -> HttpResponse:
         raise InvalidInputError(f"`direction` must be one of {', '.join(DIRECTIONS)}")
     graph = dataset_graph(start, depth=read_depth(request), direction=direction, visible=visible)
     keys = [node.pk for node in graph.walk.nodes if node.kind == "dataset"]
+    job_keys = [node.pk for node in graph.walk.nodes if node.kind == "job"]
     body = render_graph(
         graph,
         datasets=describe_datasets(keys, described=described),
-        jobs=load_jobs([node.pk for node in graph.walk.nodes if node.kind == "job"]),
+        jobs=load_jobs(job_keys),
+        latest_runs=latest_runs_of(job_keys),
     )
     return _answer(body)
 

@@ -1,18 +1,19 @@
 """`POST /api/v1/lineage` and `/api/v1/lineage/batch`: OpenLineage events, answered after commit."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 import structlog
-from django.db import DatabaseError
+from django.db import DataError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
 from api.openlineage.access import require_sender
 from api.openlineage.bodies import read_batch, read_body, read_json
 from api.problems import problem_document
-from catalog.services.openlineage import record_event
+from catalog.lineage.events import Event, parse_event
+from catalog.services.openlineage import record_together
 from core.errors import LakewardenError, UnavailableError
-from identity.models import User
 
 logger = structlog.get_logger(__name__)
 
@@ -20,47 +21,62 @@ logger = structlog.get_logger(__name__)
 def receive_event(request: HttpRequest) -> HttpResponse:
     """Record one event: 201 once it is committed, and for one that was sent before."""
     sender = require_sender(request)
-    event = read_json(read_body(request))
-    record_event(event=event, sender=sender)
+    record_one(read_body(request), sender_id=sender.pk)
     return HttpResponse(status=201)
 
 
 def receive_batch(request: HttpRequest) -> HttpResponse:
     """Record many events, each by itself, and say which failed and why (OpenLineage.yml, `/lineage/batch`)."""
     sender = require_sender(request)
-    events = list(read_batch(read_body(request)))
-    failures = [
-        failure
-        for index, event in enumerate(events)
-        if (failure := _try_record(event, index=index, sender=sender)) is not None
-    ]
+    answer = record_many(read_body(request), sender_id=sender.pk)
+    return HttpResponse(answer, content_type="application/json")
+
+
+def record_one(raw: bytes, *, sender_id: int) -> None:
+    """Record the event in a body. LakewardenError if it is none, or cannot be recorded now."""
+    outcome = record_together([(parse_event(read_json(raw)), sender_id)])[0]
+    if isinstance(outcome, OperationalError):
+        raise UnavailableError("the database does not answer") from outcome
+    if outcome is not None:
+        raise outcome
+
+
+def record_many(raw: bytes, *, sender_id: int) -> bytes:
+    """Record the events in a body, and answer for each. LakewardenError if the body is no list of events."""
+    failures: dict[int, dict[str, Any]] = {}
+    readable: list[tuple[int, Event]] = []
+    count = 0
+    for index, each in enumerate(read_batch(raw)):
+        count += 1
+        try:
+            if isinstance(each, LakewardenError):
+                raise each
+            readable.append((index, parse_event(each)))
+        except LakewardenError as error:
+            failures[index] = _failure(error, index=index, retriable=False)
+    outcomes = record_together([(event, sender_id) for _, event in readable])
+    for (index, _), outcome in zip(readable, outcomes, strict=True):
+        if outcome is not None:
+            logger.error("an event of a batch was not recorded", index=index, exc_info=outcome)
+            refusal = UnavailableError("the database refused")
+            retriable = not isinstance(outcome, DataError)
+            failures[index] = _failure(refusal, index=index, retriable=retriable)
+    return orjson.dumps(_answer([failures[index] for index in sorted(failures)], count=count))
+
+
+def _answer(failures: Sequence[dict[str, Any]], *, count: int) -> dict[str, Any]:
     retriable = sum(failure["retriable"] for failure in failures)
-    body = {
+    return {
         "status": "partial_success" if failures else "success",
         "summary": {
-            "received": len(events),
-            "successful": len(events) - len(failures),
+            "received": count,
+            "successful": count - len(failures),
             "failed": len(failures),
             "retriable": retriable,
             "non_retriable": len(failures) - retriable,
         },
         "failed_events": failures,
     }
-    return HttpResponse(orjson.dumps(body), content_type="application/json")
-
-
-def _try_record(event: Any, *, index: int, sender: User) -> dict[str, Any] | None:
-    """None if the event is recorded, else its failure."""
-    try:
-        if isinstance(event, LakewardenError):
-            raise event
-        record_event(event=event, sender=sender)
-    except LakewardenError as error:
-        return _failure(error, index=index, retriable=False)
-    except DatabaseError as error:
-        logger.exception("an event of a batch was not recorded", index=index, exc_info=error)
-        return _failure(UnavailableError("the database refused"), index=index, retriable=True)
-    return None
 
 
 def _failure(error: LakewardenError, *, index: int, retriable: bool) -> dict[str, Any]:

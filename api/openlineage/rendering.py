@@ -13,7 +13,11 @@ MAX_OPEN_ENDS = 100
 
 
 def render_graph(
-    graph: Graph, *, datasets: Mapping[int, dict[str, Any]], jobs: Mapping[int, Job]
+    graph: Graph,
+    *,
+    datasets: Mapping[int, dict[str, Any]],
+    jobs: Mapping[int, Job],
+    latest_runs: Mapping[int, Run],
 ) -> dict[str, Any]:
     """The dataset graph. `distance` is in steps from the start; `cut` says whether the budget left nodes out."""
     ids = {
@@ -32,7 +36,12 @@ def render_graph(
             "type": node.kind.upper(),
             "data": _dataset_data(datasets[node.pk])
             if node.kind == "dataset"
-            else _job_data(jobs[node.pk], incoming=incoming[node], outgoing=outgoing[node]),
+            else _job_data(
+                jobs[node.pk],
+                latest=latest_runs.get(node.pk),
+                incoming=incoming[node],
+                outgoing=outgoing[node],
+            ),
             "inEdges": incoming[node],
             "outEdges": outgoing[node],
             "distance": graph.walk.distances[node],
@@ -69,7 +78,11 @@ def _dataset_data(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _job_data(
-    job: Job, *, incoming: list[dict[str, str]], outgoing: list[dict[str, str]]
+    job: Job,
+    *,
+    latest: Run | None,
+    incoming: list[dict[str, str]],
+    outgoing: list[dict[str, str]],
 ) -> dict[str, Any]:
     return {
         "id": {"namespace": job.namespace, "name": job.name},
@@ -84,7 +97,7 @@ def _job_data(
         "description": job.description or None,
         "inputs": [edge["origin"] for edge in incoming],
         "outputs": [edge["destination"] for edge in outgoing],
-        "latestRun": run_data(job.latest_run),
+        "latestRun": run_data(latest),
     }
 
 

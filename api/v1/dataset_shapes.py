@@ -81,6 +81,9 @@ class RunBriefSerializer(serializers.Serializer[Any]):
     state = serializers.CharField()
     started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
+    stale_at = serializers.DateTimeField(
+        allow_null=True, help_text="since when a run in progress is held for dead; null: it is not"
+    )
 
 
 class DatasetRunSerializer(RunBriefSerializer):
@@ -211,8 +214,8 @@ def latest_runs(row: Dataset) -> list[dict[str, Any]]:
     uses = (
         RunDataset.objects.filter(dataset=row, run__observed=True)
         .select_related("run__job")
-        .defer("facets", "run__facets", "run__job__facets")
-        .order_by("-run__started_at", "-pk")[:LATEST_RUNS]
+        .defer("run__job__facets", "run__job__facet_stamps")
+        .order_by("-run__started_at", "-run_id", "direction")[:LATEST_RUNS]
     )
     return [{**run_brief(use.run), "direction": use.direction} for use in uses]
 
@@ -225,4 +228,5 @@ def run_brief(run: Run) -> dict[str, Any]:
         "state": run.state,
         "started_at": run.started_at,
         "ended_at": run.ended_at,
+        "stale_at": run.stale_at,
     }

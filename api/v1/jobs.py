@@ -16,6 +16,7 @@ from api.v1.sight import Sight
 from catalog.models import Dataset, DatasetEdge, Job, Run, RunDataset
 from catalog.models.lineage import Direction
 from catalog.queries.jobs import hides_nothing, run_hides_nothing, visible_jobs, visible_runs
+from catalog.queries.runs import facets_of_run, latest_runs_of
 from core.errors import InvalidInputError, NotFoundError
 
 HEAVY = ("facets", "facet_stamps")
@@ -68,8 +69,9 @@ class JobListView(APIView):
         if params.get("q"):
             found = found.filter(name__icontains=params["q"].replace("\x00", ""))
         pages = KeysetPagination()
-        rows: list[Any] = pages.paginate_queryset(_with_latest(found), request, view=self)
-        return pages.get_paginated_response([_job_data(row) for row in rows])
+        rows: list[Any] = pages.paginate_queryset(found.defer(*HEAVY), request, view=self)
+        latest = latest_runs_of([row.pk for row in rows])
+        return pages.get_paginated_response([_job_data(row, latest.get(row.pk)) for row in rows])
 
 
 class JobView(APIView):
@@ -83,7 +85,7 @@ class JobView(APIView):
         whole = hides_nothing(job, described=sight.described)
         return Response(
             {
-                **_job_data(job),
+                **_job_data(job, latest_runs_of([job.pk]).get(job.pk)),
                 "inputs": _names(edges, Direction.INPUT, visible=sight.visible),
                 "outputs": _names(edges, Direction.OUTPUT, visible=sight.visible),
                 "facets": job.facets if whole else None,
@@ -98,7 +100,7 @@ class JobRunListView(APIView):
     def get(self, request: Request, uuid: UUID) -> Response:
         sight = Sight(request)
         job = _job(sight, uuid)
-        found = visible_runs(sight.visible).filter(job=job).defer(*HEAVY).select_related("job")
+        found = visible_runs(sight.visible).filter(job=job).select_related("job")
         size = read_page_size(request.query_params.get("page_size"))
         rows = list(_after(found, request).order_by("-created_at", "-uuid")[: size + 1])
         last = rows[size - 1] if len(rows) > size else None
@@ -127,7 +129,7 @@ class RunView(APIView):
                 "parent": parent,
                 "inputs": _names(uses, Direction.INPUT, visible=sight.visible),
                 "outputs": _names(uses, Direction.OUTPUT, visible=sight.visible),
-                "facets": run.facets if whole else None,
+                "facets": facets_of_run(run) if whole else None,
             }
         )
 
@@ -146,21 +148,14 @@ def _after(runs: QuerySet[Run], request: Request) -> QuerySet[Run]:
         raise InvalidInputError("`cursor` must be one that a former page gave") from None
 
 
-def _with_latest(jobs: QuerySet[Job]) -> QuerySet[Job]:
-    return jobs.select_related("latest_run").defer(
-        *HEAVY, "latest_run__facets", "latest_run__facet_stamps"
-    )
-
-
 def _job(sight: Sight, uuid: UUID) -> Job:
-    found = visible_jobs(sight.visible).select_related("latest_run").filter(uuid=uuid).first()
+    found = visible_jobs(sight.visible).filter(uuid=uuid).first()
     if found is None:
         raise NotFoundError("there is no such job")
     return found
 
 
-def _job_data(row: Job) -> dict[str, Any]:
-    latest = row.latest_run
+def _job_data(row: Job, latest: Run | None) -> dict[str, Any]:
     if latest is not None:
         latest.job = row
     return {

@@ -5,7 +5,7 @@ and `transformationDescription`.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,28 @@ class ColumnEdge:
     subtype: str
     masking: bool
     description: str
+    # Read out of SQL (`catalog.lineage.sql_columns`), not told by the producer.
+    parsed: bool = False
+
+    def as_row(self) -> list[Any]:
+        """The form that is hashed and kept (`catalog.models.ColumnLineage`)."""
+        row: list[Any] = [
+            self.source.namespace,
+            self.source.name,
+            self.field,
+            self.target,
+            self.type,
+            self.subtype,
+            self.masking,
+            self.description,
+        ]
+        return [*row, True] if self.parsed else row
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> "ColumnEdge":
+        """The edge that `as_row` wrote."""
+        namespace, name, *others = row
+        return cls(Name(namespace, name), *others)
 
 
 def read_column_edges(facet: Any, *, schema_fields: tuple[str, ...] = ()) -> tuple[ColumnEdge, ...]:
@@ -64,19 +86,7 @@ def source_names(facet: Any) -> set[Name]:
 
 def hash_column_edges(edges: tuple[ColumnEdge, ...]) -> str:
     """32 hex digits of SHA-256 over the edges: equal if and only if the lineage is."""
-    rows = [
-        [
-            e.source.namespace,
-            e.source.name,
-            e.field,
-            e.target,
-            e.type,
-            e.subtype,
-            e.masking,
-            e.description,
-        ]
-        for e in edges
-    ]
+    rows = [edge.as_row() for edge in edges]
     return hashlib.sha256(orjson.dumps(rows)).hexdigest()[:32]
 
 

@@ -12,6 +12,8 @@ from typing import Any
 DECLARED = "2"
 WRITTEN = "1"
 READ = "0"
+# What is read out of a job's SQL gives way to whatever a producer says itself.
+PARSED = "/"
 
 
 def make_stamp(*, at: datetime, rank: str, digest: bytes) -> str:

@@ -3,24 +3,36 @@
 from catalog.models.dataset import Dataset, DatasetOwner, DatasetSymlink
 from catalog.models.domain import Domain, DomainSteward
 from catalog.models.field import Field
-from catalog.models.job import Job, Run, RunEvent, RunState
-from catalog.models.lineage import DatasetEdge, FieldEdge, RunDataset
+from catalog.models.job import Job, JobTelling, JobVersion, Run, RunEvent, RunState
+from catalog.models.lineage import (
+    ColumnLineage,
+    DatasetEdge,
+    DatasetTelling,
+    EdgeLog,
+    FieldEdge,
+    RunDataset,
+)
 from catalog.models.tag import DatasetTag, FieldTag, Tag
 from catalog.models.version import DatasetVersion
 
 __all__ = [
+    "ColumnLineage",
     "Dataset",
     "DatasetEdge",
     "DatasetOwner",
     "DatasetSymlink",
     "DatasetTag",
+    "DatasetTelling",
     "DatasetVersion",
     "Domain",
     "DomainSteward",
+    "EdgeLog",
     "Field",
     "FieldEdge",
     "FieldTag",
     "Job",
+    "JobTelling",
+    "JobVersion",
     "Run",
     "RunDataset",
     "RunEvent",

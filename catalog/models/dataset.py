@@ -83,6 +83,8 @@ class Dataset(models.Model):
         output_field=SearchVectorField(),
         db_persist=True,
     )
+    # Raised by trigger (migration 0010) when a name is taken from it: who remembered the name looks again.
+    names_epoch = models.IntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=utc_now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)

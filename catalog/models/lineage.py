@@ -1,10 +1,11 @@
 """Lineage edges: dataset → job → dataset, and field → field. Closed edges stay, for as-of questions."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from catalog.models.dataset import Dataset
 from catalog.models.field import Field
-from catalog.models.job import Job, Run, RunEvent
+from catalog.models.job import Job, Run
 from core.clock import utc_now
 
 
@@ -20,31 +21,58 @@ class EdgeOrigin(models.TextChoices):
 
 
 class RunDataset(models.Model):
-    """What one run read or wrote. The edges in force follow from these rows (`catalog.services.edges`)."""
+    """What one run read or wrote. The edges in force follow from these rows (`catalog.services.openlineage.edges`).
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="datasets")
-    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="run_uses")
-    direction = models.CharField(max_length=6, choices=Direction)
-    # `inputFacets` or `outputFacets` as they came.
-    facets = models.JSONField(default=dict)
-    facet_stamps = models.JSONField(default=dict)
-    origin = models.CharField(max_length=8, choices=EdgeOrigin, default=EdgeOrigin.DECLARED)
-    # The event of this run that tells how the columns of this output come about.
-    column_event = models.ForeignKey(
-        RunEvent, null=True, on_delete=models.SET_NULL, related_name="+"
+    No foreign keys in the database: the writer holds the locks of the run and of the dataset.
+    """
+
+    pk = models.CompositePrimaryKey("run_id", "dataset_id", "direction")
+    run = models.ForeignKey(
+        Run, on_delete=models.CASCADE, related_name="datasets", db_constraint=False, db_index=False
     )
-    column_stamp = models.CharField(max_length=80, blank=True)
+    dataset = models.ForeignKey(
+        Dataset, on_delete=models.CASCADE, related_name="run_uses", db_constraint=False
+    )
+    direction = models.CharField(max_length=6, choices=Direction)
+    origin = models.CharField(max_length=8, choices=EdgeOrigin, default=EdgeOrigin.DECLARED)
+    # How the columns of this output come about (`ColumnLineage`), and the stamp of the event that told it.
     column_hash = models.CharField(max_length=32, blank=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["run", "dataset", "direction"], name="run_dataset_once"
-            ),
-        ]
+    column_stamp = models.CharField(max_length=80, blank=True, db_collation="C")
+    # Of the event of this run that told the version of this output.
+    version_stamp = models.CharField(max_length=80, blank=True, db_collation="C")
 
     def __str__(self) -> str:
         return f"{self.dataset_id} {self.direction} of {self.run_id}"
+
+
+class ColumnLineage(models.Model):
+    """The column lineage that events told of some output, once for all that told the same."""
+
+    hash = models.CharField(max_length=32, primary_key=True)
+    # Rows of `catalog.lineage.columns.ColumnEdge`.
+    edges = models.JSONField()
+    created_at = models.DateTimeField(default=utc_now)
+
+    def __str__(self) -> str:
+        return self.hash
+
+
+class DatasetTelling(models.Model):
+    """A set of facets that events told of a dataset, all of it still in force: the stamp of the last that did.
+
+    INVARIANT: the facets `names` have in `Dataset.facets` the values that the telling (`hash`) has. So an event that
+    tells the same again only raises `stamp`; a facet's own stamp is the greatest of `Dataset.facet_stamps`
+    and of the tellings that name it (`catalog.services.openlineage.tellings`).
+    """
+
+    pk = models.CompositePrimaryKey("dataset_id", "hash")
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="+", db_index=False)
+    hash = models.BinaryField(max_length=16)
+    stamp = models.CharField(max_length=80, db_collation="C")
+    names = ArrayField(models.TextField())
+
+    def __str__(self) -> str:
+        return f"{self.dataset_id} at {self.stamp}"
 
 
 class DatasetEdge(models.Model):
@@ -52,7 +80,6 @@ class DatasetEdge(models.Model):
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="dataset_edges")
     direction = models.CharField(max_length=6, choices=Direction)
     origin = models.CharField(max_length=8, choices=EdgeOrigin, default=EdgeOrigin.DECLARED)
-    last_run = models.ForeignKey(Run, null=True, on_delete=models.SET_NULL, related_name="+")
     valid_from = models.DateTimeField(default=utc_now)
     valid_to = models.DateTimeField(null=True)
 
@@ -95,3 +122,36 @@ class FieldEdge(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source_id} → {self.target_id}"
+
+
+class EdgeKind(models.IntegerChoices):
+    DATASET = 1, "dataset edge"
+    FIELD = 2, "field edge"
+
+
+class EdgeLog(models.Model):
+    """Each opening and closing of an edge, in the order of writing: what a graph in memory is brought up to date from.
+
+    Written by triggers on the two edge tables (migration 0005), so that no path forgets it. Commits may overtake
+    each other: a reader goes on only below the oldest transaction in progress (`pg_snapshot_xmin`), and takes
+    what it sees above that again.
+    """
+
+    seq = models.BigAutoField(primary_key=True)
+    # The writing transaction (`pg_current_xact_id()`), as a 64-bit number.
+    xid = models.BigIntegerField()
+    kind = models.SmallIntegerField(choices=EdgeKind)
+    opened = models.BooleanField(help_text="false: closed")
+    edge_id = models.BigIntegerField()
+    # Of a dataset edge: dataset and job. Of a field edge: source field and target field.
+    left_id = models.BigIntegerField()
+    right_id = models.BigIntegerField()
+    job_id = models.BigIntegerField(null=True)
+    direction = models.CharField(max_length=6, blank=True)
+    logged_at = models.DateTimeField(default=utc_now)
+
+    class Meta:
+        ordering = ["seq"]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {'+' if self.opened else '-'}{self.edge_id}"

@@ -153,12 +153,8 @@ def describe_datasets(
 
 
 def load_jobs(keys: Collection[int]) -> dict[int, Job]:
-    """Jobs with their latest run, one query; facets are left out: they may name what the caller may not see."""
-    rows = (
-        Job.objects.filter(pk__in=keys)
-        .select_related("latest_run")
-        .defer("facets", "facet_stamps", "latest_run__facets", "latest_run__facet_stamps")
-    )
+    """Jobs, one query; facets are left out: they may name what the caller may not see."""
+    rows = Job.objects.filter(pk__in=keys).defer("facets", "facet_stamps")
     return {row.pk: row for row in rows}
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
+
 from catalog.models import Dataset, Field
 from core.errors import InvalidInputError
 
@@ -71,26 +73,65 @@ def sync_fields(*, dataset: Dataset, specs: list[FieldSpec], at: datetime) -> bo
     A field that is gone keeps its row with `removed_at`; one that comes back is the same field again.
     The caller holds the lock of the dataset's row.
     """
-    rows = list(Field.objects.filter(dataset=dataset))
-    matched = _match(rows, specs)
-    # A name may pass from one field to another in one change; the unique names allow it only through a detour.
-    _park_names(rows, matched)
+    return bool(sync_fields_of({dataset.pk: (specs, at)}))
+
+
+def sync_fields_of(wanted: Mapping[int, tuple[list[FieldSpec], datetime]]) -> set[int]:
+    """`sync_fields` for many datasets, by id: the ids of those of which anything changed. Four statements at most."""
+    rows: dict[int, list[Field]] = {dataset_id: [] for dataset_id in wanted}
+    for row in Field.objects.filter(dataset_id__in=list(wanted)):
+        rows[row.dataset_id].append(row)
     new: list[Field] = []
     changed: list[Field] = []
-    for ordinal, spec in enumerate(specs):
-        row = matched.get(spec.name)
-        if row is None:
-            new.append(Field(dataset=dataset, ordinal=ordinal, created_at=at, **_values(spec)))
-        elif _apply(row, spec, ordinal=ordinal):
-            changed.append(row)
-    kept = {row.pk for row in matched.values()}
-    for row in rows:
-        if row.pk not in kept and row.removed_at is None:
-            row.removed_at = at
-            changed.append(row)
+    parked: list[Field] = []
+    for dataset_id, (specs, at) in wanted.items():
+        matched = _match(rows[dataset_id], specs)
+        # A name may pass from one field to another in one change; the unique names allow it only through a detour.
+        parked += _park_names(rows[dataset_id], matched)
+        for ordinal, spec in enumerate(specs):
+            found = matched.get(spec.name)
+            if found is None:
+                values = _values(spec)
+                new.append(Field(dataset_id=dataset_id, ordinal=ordinal, created_at=at, **values))
+            elif _apply(found, spec, ordinal=ordinal):
+                changed.append(found)
+        kept = {row.pk for row in matched.values()}
+        for row in rows[dataset_id]:
+            if row.pk not in kept and row.removed_at is None:
+                row.removed_at = at
+                changed.append(row)
+    Field.objects.bulk_update(parked, ["name"])
     Field.objects.bulk_update(changed, [*FIELD_COLUMNS, "ordinal", "removed_at"])
-    Field.objects.bulk_create(new)
-    return bool(new or changed)
+    _insert_fields(new)
+    return {row.dataset_id for row in (*new, *changed)}
+
+
+INSERT_FIELDS = """
+INSERT INTO catalog_field (uuid, dataset_id, name, type, description, ordinal, nullable, field_id, statistics, created_at)
+SELECT uuid, dataset_id, name, type, description, ordinal, nullable, field_id, '{}', created_at
+  FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::int[], %s::boolean[], %s::int[],
+              %s::timestamptz[])
+       AS q (uuid, dataset_id, name, type, description, ordinal, nullable, field_id, created_at)
+"""
+
+
+def _insert_fields(rows: list[Field]) -> None:
+    """One statement, whose parameters are arrays: Django's would have nine parameters a row."""
+    if not rows:
+        return
+    columns = (
+        "uuid",
+        "dataset_id",
+        "name",
+        "type",
+        "description",
+        "ordinal",
+        "nullable",
+        "field_id",
+        "created_at",
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT_FIELDS, [[getattr(row, name) for row in rows] for name in columns])
 
 
 FIELD_COLUMNS = ("name", "type", "description", "field_id", "nullable")
@@ -120,7 +161,7 @@ def _match(rows: list[Field], specs: list[FieldSpec]) -> dict[str, Field]:
     return matched
 
 
-def _park_names(rows: list[Field], matched: dict[str, Field]) -> None:
+def _park_names(rows: list[Field], matched: dict[str, Field]) -> list[Field]:
     """Free each name that passes to another row; who loses it for good keeps a name that nobody can bear."""
     holders = {row.name: row for row in rows}
     parked = []
@@ -129,8 +170,9 @@ def _park_names(rows: list[Field], matched: dict[str, Field]) -> None:
         if holder is not None and holder.pk != row.pk:
             suffix = f"\x7f{holder.pk}"
             holder.name = holder.name[: MAX_FIELD_NAME - len(suffix)] + suffix
-            parked.append(holder)
-    Field.objects.bulk_update(parked, ["name"])
+            # A row of its own, since the field itself gets its next name before anything is written.
+            parked.append(Field(pk=holder.pk, name=holder.name))
+    return parked
 
 
 def _apply(row: Field, spec: FieldSpec, *, ordinal: int) -> bool:

@@ -15,7 +15,11 @@ DIRECT = ("DIRECT", "IDENTITY", False)
 
 EVENTS = [
     run_event(
-        run=R1, at="2026-01-01T10:00:00Z", kind="START", inputs=[dataset("a", fields=["x", "y"])]
+        run=R1,
+        at="2026-01-01T10:00:00Z",
+        kind="START",
+        inputs=[dataset("a", fields=["x", "y"])],
+        job_facets={"sql": {"query": "insert into b select x from a"}},
     ),
     run_event(
         run=R1,

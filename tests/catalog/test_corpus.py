@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from catalog.lineage.events import InvalidEventError, parse_event
-from catalog.models import Dataset, DatasetVersion, Field, Run
+from catalog.models import Dataset, DatasetVersion, Field, Run, RunEvent
 from catalog.services.openlineage import record_event
 from tests.catalog.world import open_edges, open_field_edges
 
@@ -143,7 +143,8 @@ def test_taken_events_are_stored(shared, part: str) -> None:
                 parsed = parse_event(event)
             except InvalidEventError:
                 continue
-            row = record_event(event=event, sender=None)
-            assert bytes(row.digest) == parsed.digest
+            record_event(event=event, sender=None)
+            row = RunEvent.objects.get(digest=parsed.digest)
+            assert row.payload == parsed.payload
             stored += 1
     assert stored > 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.models import Dataset, Field
+from catalog.models import Dataset, DatasetEdge, Field, FieldEdge
 from catalog.services.datasets import (
     add_symlink,
     delete_dataset,
@@ -104,3 +104,41 @@ def test_deleted_entry_comes_back_by_its_name() -> None:
     assert list(Dataset.objects.live()) == []
     assert make() == row
     assert list(Dataset.objects.live()) == [row]
+
+
+SQL = {
+    "sql": {
+        "query": "INSERT INTO target SELECT lower(name) AS name FROM source",
+        "dialect": "spark",
+    }
+}
+
+
+def field_edges():
+    return set(
+        FieldEdge.objects.filter(valid_to=None).values_list(
+            "source__name", "target__name", "subtype", "origin"
+        )
+    )
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_sql_tells_column_lineage_where_the_producer_does_not(order) -> None:
+    told = dataset(
+        "target", fields=["name"], columns={"name": [("source", "id", "DIRECT", "IDENTITY", False)]}
+    )
+    parsed = run_event(
+        run="0198a3b1-7c1e-7d32-9a30-000000000001",
+        at="2026-01-01T10:00:00Z",
+        inputs=[dataset("source", fields=["id", "name"])],
+        outputs=[dataset("target", fields=["name"])],
+        job_facets=SQL,
+    )
+    declared = {**parsed, "eventTime": "2026-01-01T09:59:00Z", "outputs": [told]}
+    first, second = [parsed, declared][::order]
+    record_event(event=first, sender=None)
+    if first is parsed:
+        assert field_edges() == {("name", "name", "TRANSFORMATION", "parsed")}
+    record_event(event=second, sender=None)
+    assert field_edges() == {("id", "name", "IDENTITY", "declared")}
+    assert set(DatasetEdge.objects.values_list("origin", flat=True)) == {"declared"}

@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from catalog.models import Dataset, DatasetEdge, Field, FieldEdge, Job, Run, RunDataset
+from catalog.models import (
+    Dataset,
+    DatasetEdge,
+    DatasetTelling,
+    Field,
+    FieldEdge,
+    Job,
+    Run,
+    RunDataset,
+)
+from catalog.queries.runs import facets_of_run, latest_runs_of, uses_of_run
 
 PRODUCER = "https://example.org/producer"
 
@@ -68,6 +78,7 @@ def run_event(
 
 def state() -> dict[str, Any]:
     """Everything that must not depend on the order of arrival."""
+    latest = latest_runs_of(Job.objects.values_list("pk", flat=True))
     return {
         "datasets": sorted(
             (
@@ -76,7 +87,7 @@ def state() -> dict[str, Any]:
                 row.description,
                 row.deleted_at is not None,
                 str(row.facets),
-                str(sorted(row.facet_stamps.items())),
+                str(sorted(stamps_of(row).items())),
                 sorted((link.namespace, link.name, link.direct) for link in row.symlinks.all()),
                 row.current_version.fingerprint if row.current_version else None,
                 sorted(row.versions.values_list("fingerprint", flat=True)),
@@ -89,7 +100,7 @@ def state() -> dict[str, Any]:
             for row in Field.objects.present().select_related("dataset")
         ),
         "jobs": sorted(
-            (row.node_id, row.type, str(row.facets), str(row.latest_run_id))
+            (row.node_id, row.type, str(row.facets), str(latest.get(row.pk)))
             for row in Job.objects.all()
         ),
         "runs": sorted(
@@ -99,17 +110,48 @@ def state() -> dict[str, Any]:
                 row.state,
                 str(row.started_at),
                 str(row.ended_at),
-                str(row.facets),
+                str(row.nominal_start),
+                str(row.parent_id),
+                version_of(row),
+                str(facets_of_run(row)),
             )
-            for row in Run.objects.select_related("job")
+            for row in Run.objects.select_related("job", "version")
         ),
         "uses": sorted(
-            (str(row.run_id), row.dataset.node_id, row.direction, row.column_hash, str(row.facets))
+            (str(row.run_id), row.dataset.node_id, row.direction, row.column_hash)
             for row in RunDataset.objects.select_related("dataset")
+        ),
+        "use_facets": sorted(
+            (str(row.pk), use.direction, str(use.facets))
+            for row in Run.objects.all()
+            for use in uses_of_run(row)
         ),
         "edges": open_edges(),
         "field_edges": open_field_edges(),
     }
+
+
+def version_of(run: Run) -> tuple[list[str], list[str], str] | None:
+    """What the run's job version says, in names."""
+    if run.version is None:
+        return None
+    names = dict(Dataset.objects.values_list("pk", "name"))
+    version = run.version
+    return (
+        sorted(names[key] for key in version.inputs),
+        sorted(names[key] for key in version.outputs),
+        str(version.code),
+    )
+
+
+def stamps_of(row: Dataset) -> dict[str, str]:
+    """When each facet was last told: its own stamp, or that of a telling that names it."""
+    stamps = dict(row.facet_stamps)
+    for telling in DatasetTelling.objects.filter(dataset=row):
+        for name in telling.names:
+            stamps[name] = max(stamps.get(name, ""), telling.stamp)
+    stamps.pop("~schema", None)
+    return stamps
 
 
 def open_edges() -> list[tuple[str, str]]:

@@ -333,10 +333,10 @@ class RunAdmin(History):
 
 @admin.register(RunEvent)
 class RunEventAdmin(History):
-    list_display = ["received_at", "event_type", "job", "sender"]
+    list_display = ["received_at", "event_time", "event_type", "run", "sender"]
     list_filter = ["event_type"]
-    list_select_related = ["job", "sender"]
-    exclude = ["digest"]
+    list_select_related = ["run__job", "sender"]
+    exclude = ["digest", "body"]
 
 
 @admin.register(DatasetVersion)

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
+from catalog.services.events import make_event_partitions
 from core import audit
 from identity.models import ApiToken, User
 from identity.models.token import Scope, hash_token
@@ -19,7 +20,8 @@ ADMIN_TOKEN_LIFETIME = timedelta(days=365)
 
 class Command(BaseCommand):
     help = (
-        "create the first administrator, the workers' service account, storage locations and tiers"
+        "create the first administrator, the workers' service account, storage locations and tiers,"
+        " and the tables of the coming months' events"
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,6 +31,7 @@ class Command(BaseCommand):
                 self._ensure_token(admin)
             self._ensure_worker(admin)
         ensure_default_locations_and_tiers()
+        make_event_partitions()
         self.stdout.write("ready")
 
     def _ensure_admin(self) -> User | None:

@@ -1,58 +1,73 @@
-"""The field edges of a job that are in force, from the column lineage of its defining runs."""
+"""The field edges of jobs that are in force, from the column lineage of their defining runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
-from catalog.lineage.columns import ColumnEdge, read_column_edges
-from catalog.lineage.events import Event, parse_event
-from catalog.models import Dataset, Field, FieldEdge, Job, RunEvent
+from catalog.lineage.columns import ColumnEdge
+from catalog.models import ColumnLineage, Dataset, Field, FieldEdge
+from catalog.models.lineage import EdgeOrigin
+from catalog.services.openlineage.cache import Memory
 from catalog.services.openlineage.edges import Use
 from catalog.services.openlineage.names import resolve_names
-from catalog.services.openlineage.runs import schema_field_names
 
-# In `Job.facet_stamps`: which column lineage the open edges were made from, as `dataset:hash`, sorted.
-MADE_FROM = "~columns"
+EdgeKey = tuple[int, int, int, str, str]  # job, source, target, type, subtype
+Wanted = dict[EdgeKey, tuple[ColumnEdge, str]]
 
-EdgeKey = tuple[int, int, str, str]
+loaded_edges: Memory[str, tuple[ColumnEdge, ...]] = Memory(2_000)
 
 
-def sync_field_edges(job: Job, *, uses: Iterable[Use], event: Event, event_id: int) -> None:
-    """Open and close the job's field edges so that those in force are the union over `uses`.
+def sync_field_edges(uses: Mapping[int, Sequence[Use]], *, at: Mapping[int, datetime]) -> None:
+    """Open and close the field edges of jobs so that those in force are the union over their `uses`.
 
-    Lineage that was seen before, by its hash, costs nothing. The caller holds the lock of the job's row and
-    saves its `facet_stamps`.
+    The caller holds the locks of the jobs' rows.
     """
-    telling = {
-        (use.dataset_id, use.column_hash): use for use in uses if use.column_event_id is not None
+    present: dict[EdgeKey, FieldEdge] = {
+        (row.job_id, row.source_id, row.target_id, row.type, row.subtype): row
+        for row in FieldEdge.objects.filter(job_id__in=list(uses), valid_to=None)
+        if row.job_id is not None
     }
-    made_from = ",".join(f"{dataset}:{digest}" for dataset, digest in sorted(telling))
-    if job.facet_stamps.get(MADE_FROM, "") == made_from:
-        return
-    job.facet_stamps[MADE_FROM] = made_from
-    wanted = _wanted_edges(list(telling.values()), event=event, event_id=event_id)
-    _write(job, wanted=wanted, event=event)
-
-
-def _wanted_edges(
-    telling: list[Use], *, event: Event, event_id: int
-) -> dict[EdgeKey, tuple[ColumnEdge, str]]:
-    """The edges by field ids; a masked edge gives way to an unmasked one."""
-    tellers = _load_events(telling, event=event, event_id=event_id)
-    pairs: list[tuple[int, ColumnEdge, str]] = []
-    for use in telling:
-        teller = tellers.get(use.column_event_id or 0)
-        if teller is not None:
-            pairs += [
-                (use.dataset_id, edge, use.origin) for edge in _edges_to(use.dataset_id, teller)
-            ]
-    names = resolve_names({edge.source for _, edge, _ in pairs}, create=True)
-    fields = _ensure_fields(
-        {(names[edge.source], edge.field) for _, edge, _ in pairs}
-        | {(dataset_id, edge.target) for dataset_id, edge, _ in pairs},
-        event=event,
+    wanted = _wanted_edges(uses, at=at)
+    stale = {key for key, row in present.items() if not _holds(row, wanted.get(key))}
+    by_time: dict[datetime, list[int]] = {}
+    for key in stale:
+        by_time.setdefault(at[key[0]], []).append(present[key].pk)
+    for moment, keys in by_time.items():
+        FieldEdge.objects.filter(pk__in=keys).update(valid_to=moment)
+    FieldEdge.objects.bulk_create(
+        [
+            _make(key, edge=wanted[key][0], origin=wanted[key][1], at=at[key[0]])
+            for key in sorted(wanted)
+            if key not in present or key in stale
+        ]
     )
-    wanted: dict[EdgeKey, tuple[ColumnEdge, str]] = {}
-    for dataset_id, edge, origin in pairs:
+
+
+def _wanted_edges(uses: Mapping[int, Sequence[Use]], *, at: Mapping[int, datetime]) -> Wanted:
+    """The edges by ids; a masked edge gives way to an unmasked one."""
+    telling = {
+        (job_id, use.dataset_id, use.column_hash): use
+        for job_id, each in uses.items()
+        for use in each
+        if use.column_hash
+    }
+    lineage = _load_lineage({use.column_hash for use in telling.values()})
+    pairs = [
+        (job_id, dataset_id, edge, EdgeOrigin.PARSED if edge.parsed else use.origin)
+        for (job_id, dataset_id, digest), use in telling.items()
+        for edge in lineage.get(digest, ())
+    ]
+    if not pairs:
+        return {}
+    names = resolve_names({edge.source for _, _, edge, _ in pairs}, create=True)
+    fields = _ensure_fields(
+        {(names[edge.source], edge.field) for _, _, edge, _ in pairs}
+        | {(dataset_id, edge.target) for _, dataset_id, edge, _ in pairs},
+        at=max(at.values()),
+    )
+    wanted: Wanted = {}
+    for job_id, dataset_id, edge, origin in pairs:
         key = (
+            job_id,
             fields[names[edge.source], edge.field],
             fields[dataset_id, edge.target],
             edge.type,
@@ -64,25 +79,17 @@ def _wanted_edges(
     return wanted
 
 
-def _load_events(telling: list[Use], *, event: Event, event_id: int) -> Mapping[int, Event]:
-    """The events that tell column lineage, parsed; the one in hand is not read again."""
-    others = {use.column_event_id for use in telling} - {event_id}
-    rows = RunEvent.objects.filter(pk__in=others).values_list("pk", "payload") if others else []
-    return {event_id: event, **{pk: parse_event(payload) for pk, payload in rows}}
+def _load_lineage(hashes: Collection[str]) -> dict[str, tuple[ColumnEdge, ...]]:
+    found = {digest: edges for digest in hashes if (edges := loaded_edges.get(digest)) is not None}
+    missing = sorted(set(hashes) - found.keys())
+    for row in ColumnLineage.objects.filter(pk__in=missing) if missing else ():
+        edges = tuple(ColumnEdge.from_row(each) for each in row.edges)
+        found[row.hash] = edges
+        loaded_edges.put(row.hash, edges)
+    return found
 
 
-def _edges_to(dataset_id: int, teller: Event) -> Iterable[ColumnEdge]:
-    """What the event tells of the columns of this dataset, whatever name it calls it by."""
-    outputs = [each for each in teller.datasets if each.direction == "output"]
-    names = resolve_names({each.name for each in outputs}, create=False)
-    for each in outputs:
-        if names.get(each.name) == dataset_id:
-            yield from read_column_edges(
-                each.facets.get("columnLineage"), schema_fields=schema_field_names(each)
-            )
-
-
-def _ensure_fields(wanted: set[tuple[int, str]], *, event: Event) -> dict[tuple[int, str], int]:
+def _ensure_fields(wanted: set[tuple[int, str]], *, at: datetime) -> dict[tuple[int, str], int]:
     """Ids of the fields, made if need be: present where no schema is known, else as one the schema lacks."""
     found = _find_fields(wanted)
     missing = sorted(wanted - found.keys())
@@ -98,8 +105,8 @@ def _ensure_fields(wanted: set[tuple[int, str]], *, event: Event) -> dict[tuple[
             Field(
                 dataset_id=dataset_id,
                 name=name,
-                created_at=event.time,
-                removed_at=event.time if dataset_id in with_schema else None,
+                created_at=at,
+                removed_at=at if dataset_id in with_schema else None,
             )
             for dataset_id, name in missing
         ],
@@ -108,30 +115,13 @@ def _ensure_fields(wanted: set[tuple[int, str]], *, event: Event) -> dict[tuple[
     return _find_fields(wanted)
 
 
-def _find_fields(wanted: set[tuple[int, str]]) -> dict[tuple[int, str], int]:
+def _find_fields(wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], int]:
+    pairs = set(wanted)
     rows = Field.objects.filter(
-        dataset_id__in={dataset_id for dataset_id, _ in wanted},
-        name__in={name for _, name in wanted},
+        dataset_id__in={dataset_id for dataset_id, _ in pairs},
+        name__in={name for _, name in pairs},
     ).values_list("dataset_id", "name", "pk")
-    return {(dataset_id, name): pk for dataset_id, name, pk in rows if (dataset_id, name) in wanted}
-
-
-def _write(job: Job, *, wanted: Mapping[EdgeKey, tuple[ColumnEdge, str]], event: Event) -> None:
-    open_edges = FieldEdge.objects.filter(job=job, valid_to=None)
-    present: dict[EdgeKey, FieldEdge] = {
-        (row.source_id, row.target_id, row.type, row.subtype): row for row in open_edges
-    }
-    stale = [row.pk for key, row in present.items() if not _holds(row, wanted.get(key))]
-    if stale:
-        FieldEdge.objects.filter(pk__in=stale).update(valid_to=event.time)
-    gone = set(stale)
-    FieldEdge.objects.bulk_create(
-        [
-            _make(job, key=key, edge=wanted[key][0], origin=wanted[key][1], event=event)
-            for key in sorted(wanted)
-            if key not in present or present[key].pk in gone
-        ]
-    )
+    return {(dataset_id, name): pk for dataset_id, name, pk in rows if (dataset_id, name) in pairs}
 
 
 def _holds(row: FieldEdge, told: tuple[ColumnEdge, str] | None) -> bool:
@@ -143,16 +133,16 @@ def _holds(row: FieldEdge, told: tuple[ColumnEdge, str] | None) -> bool:
     )
 
 
-def _make(job: Job, *, key: EdgeKey, edge: ColumnEdge, origin: str, event: Event) -> FieldEdge:
-    source_id, target_id, kind, subtype = key
+def _make(key: EdgeKey, *, edge: ColumnEdge, origin: str, at: datetime) -> FieldEdge:
+    job_id, source_id, target_id, kind, subtype = key
     return FieldEdge(
         source_id=source_id,
         target_id=target_id,
-        job=job,
+        job_id=job_id,
         type=kind,
         subtype=subtype,
         description=edge.description,
         masking=edge.masking,
         origin=origin,
-        valid_from=event.time,
+        valid_from=at,
     )

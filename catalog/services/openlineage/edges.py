@@ -1,91 +1,116 @@
-"""The dataset edges of a job that are in force, from what its runs read and wrote.
+"""The dataset edges of jobs that are in force, from what their runs read and wrote.
 
 In force are the uses of the last completed run that used anything, and those of runs in progress that began
 after it; without either, those of the last run that failed. A pure function of the runs, so that the order in
 which events came does not matter.
 """
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
-from django.db.models.functions import Least
+from django.db.models import Case, DateTimeField, Value, When
 
-from catalog.models import DatasetEdge, Job
+from catalog.models import DatasetEdge
+from catalog.services.openlineage.sql import fetch
 
 # Runs that never end would pile up: only the newest in progress count.
 MAX_RUNS_IN_PROGRESS = 20
 
+# Joined with the datasets themselves: a use recorded while its dataset was being deleted has no foreign key to stop it.
 DEFINING_USES = """
-WITH last_completed AS (
+SELECT j.id, u.dataset_id, u.direction, u.origin, u.run_id, found.started_at, u.column_hash, u.column_stamp
+  FROM unnest(%b::bigint[]) AS j (id)
+  LEFT JOIN LATERAL (
     SELECT r.uuid, r.started_at FROM catalog_run r
-     WHERE r.job_id = %(job)s AND r.state = 'COMPLETED'
-       AND EXISTS (SELECT 1 FROM catalog_rundataset u WHERE u.run_id = r.uuid)
+     WHERE r.job_id = j.id AND r.state = 'COMPLETED'
+       AND EXISTS (SELECT 1 FROM catalog_rundataset x WHERE x.run_id = r.uuid)
      ORDER BY r.ended_at DESC, r.uuid DESC LIMIT 1
-), in_progress AS (
-    SELECT r.uuid FROM catalog_run r
-     WHERE r.job_id = %(job)s AND r.state IN ('NEW', 'RUNNING')
-       AND r.started_at > coalesce((SELECT started_at FROM last_completed), '-infinity')
-     ORDER BY r.started_at DESC, r.uuid DESC LIMIT %(limit)s
-), defining AS (
-    SELECT uuid FROM last_completed UNION SELECT uuid FROM in_progress
-), last_failed AS (
-    SELECT r.uuid FROM catalog_run r
-     WHERE r.job_id = %(job)s AND r.state IN ('ABORTED', 'FAILED')
-       AND NOT EXISTS (SELECT 1 FROM catalog_rundataset u JOIN defining d ON d.uuid = u.run_id)
-       AND EXISTS (SELECT 1 FROM catalog_rundataset u WHERE u.run_id = r.uuid)
+  ) AS completed ON true
+  CROSS JOIN LATERAL (
+    SELECT completed.uuid, completed.started_at WHERE completed.uuid IS NOT NULL
+    UNION ALL
+    (SELECT r.uuid, r.started_at FROM catalog_run r
+      WHERE r.job_id = j.id AND r.state IN ('NEW', 'RUNNING')
+        AND r.started_at > coalesce(completed.started_at, '-infinity')
+      ORDER BY r.started_at DESC, r.uuid DESC LIMIT %b)
+  ) AS found
+  JOIN catalog_rundataset u ON u.run_id = found.uuid
+  JOIN catalog_dataset d ON d.id = u.dataset_id
+"""
+LAST_FAILED_USES = """
+SELECT j.id, u.dataset_id, u.direction, u.origin, u.run_id, failed.started_at, u.column_hash, u.column_stamp
+  FROM unnest(%b::bigint[]) AS j (id)
+  CROSS JOIN LATERAL (
+    SELECT r.uuid, r.started_at FROM catalog_run r
+     WHERE r.job_id = j.id AND r.state IN ('ABORTED', 'FAILED')
+       AND EXISTS (SELECT 1 FROM catalog_rundataset x WHERE x.run_id = r.uuid)
      ORDER BY r.ended_at DESC, r.uuid DESC LIMIT 1
-)
-SELECT u.dataset_id, u.direction, u.origin, u.run_id, r.started_at, u.column_event_id, u.column_hash, u.column_stamp
-  FROM catalog_rundataset u JOIN catalog_run r ON r.uuid = u.run_id
- WHERE u.run_id IN (SELECT uuid FROM defining UNION SELECT uuid FROM last_failed)
- ORDER BY r.started_at, u.run_id, u.dataset_id, u.direction
+  ) AS failed
+  JOIN catalog_rundataset u ON u.run_id = failed.uuid
+  JOIN catalog_dataset d ON d.id = u.dataset_id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One row of DEFINING_USES: a run's use of a dataset, oldest run first."""
+    """A run's use of a dataset, from which an edge follows."""
 
+    job_id: int
     dataset_id: int
     direction: str
     origin: str
     run_id: UUID
     started_at: datetime
-    column_event_id: int | None
     column_hash: str
     column_stamp: str
 
 
-def defining_uses(job: Job) -> list[Use]:
-    """The uses from which the edges of `job` follow."""
-    with connection.cursor() as cursor:
-        cursor.execute(DEFINING_USES, {"job": job.pk, "limit": MAX_RUNS_IN_PROGRESS})
-        return [Use(*row) for row in cursor.fetchall()]
+def defining_uses(job_ids: Collection[int]) -> dict[int, list[Use]]:
+    """The uses from which the edges of each job follow, oldest run first. Two statements at most."""
+    found: dict[int, list[Use]] = {job_id: [] for job_id in sorted(job_ids)}
+    for row in fetch(DEFINING_USES, [list(found), MAX_RUNS_IN_PROGRESS]):
+        found[row[0]].append(Use(*row))
+    without = [job_id for job_id, uses in found.items() if not uses]
+    if without:
+        for row in fetch(LAST_FAILED_USES, [without]):
+            found[row[0]].append(Use(*row))
+    for uses in found.values():
+        uses.sort(key=lambda use: (use.started_at, use.run_id, use.dataset_id, use.direction))
+    return found
 
 
-def sync_dataset_edges(job: Job, *, uses: Iterable[Use], at: datetime) -> None:
-    """Open and close the job's dataset edges so that those in force follow `uses`.
+def hash_uses(uses: Iterable[Use]) -> str:
+    """32 hex digits: equal if and only if the same edges follow."""
+    parts = sorted({(u.dataset_id, u.direction, u.origin, u.column_hash) for u in uses})
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
-    The caller holds the lock of the job's row.
+
+def sync_dataset_edges(uses: Mapping[int, Sequence[Use]], *, at: Mapping[int, datetime]) -> None:
+    """Open and close the dataset edges of jobs so that those in force follow `uses`.
+
+    The caller holds the locks of the jobs' rows.
     """
-    wanted = {(use.dataset_id, use.direction): use for use in uses}
-    present = {
-        (edge.dataset_id, edge.direction): edge
-        for edge in DatasetEdge.objects.filter(job=job, valid_to=None)
+    wanted = {
+        (job_id, use.dataset_id, use.direction): use
+        for job_id, each in uses.items()
+        for use in each
     }
-    _close([edge.pk for key, edge in present.items() if key not in wanted], at=at)
+    present = {
+        (edge.job_id, edge.dataset_id, edge.direction): edge
+        for edge in DatasetEdge.objects.filter(job_id__in=list(uses), valid_to=None)
+    }
+    _close([edge for key, edge in present.items() if key not in wanted], at=at)
     DatasetEdge.objects.bulk_create(
         [
             DatasetEdge(
-                dataset_id=key[0],
-                job=job,
-                direction=key[1],
+                job_id=key[0],
+                dataset_id=key[1],
+                direction=key[2],
                 origin=wanted[key].origin,
-                last_run_id=wanted[key].run_id,
-                valid_from=min(at, wanted[key].started_at),
+                valid_from=min(at[key[0]], wanted[key].started_at),
             )
             for key in sorted(wanted)
             if key not in present
@@ -94,23 +119,26 @@ def sync_dataset_edges(job: Job, *, uses: Iterable[Use], at: datetime) -> None:
     _refresh(present, wanted=wanted)
 
 
-def _close(edge_ids: list[int], *, at: datetime) -> None:
-    if edge_ids:
-        DatasetEdge.objects.filter(pk__in=edge_ids).update(valid_to=at)
+def _close(edges: list[DatasetEdge], *, at: Mapping[int, datetime]) -> None:
+    if edges:
+        ends = [When(job_id=job_id, then=Value(at[job_id])) for job_id in {e.job_id for e in edges}]
+        DatasetEdge.objects.filter(pk__in=[edge.pk for edge in edges]).update(
+            valid_to=Case(*ends, output_field=DateTimeField())
+        )
 
 
 def _refresh(
-    present: Mapping[tuple[int, str], DatasetEdge], *, wanted: Mapping[tuple[int, str], Use]
+    present: Mapping[tuple[int, int, str], DatasetEdge],
+    *,
+    wanted: Mapping[tuple[int, int, str], Use],
 ) -> None:
-    """Note the last run, and an earlier beginning that came to be known; one statement a run, seldom two."""
-    by_run: dict[tuple[UUID, datetime], list[int]] = {}
+    """Note an earlier beginning that came to be known, and another origin."""
+    changed = []
     for key, edge in present.items():
         use = wanted.get(key)
-        if use is None:
+        if use is None or (edge.valid_from <= use.started_at and edge.origin == use.origin):
             continue
-        if edge.last_run_id != use.run_id or edge.valid_from > use.started_at:
-            by_run.setdefault((use.run_id, use.started_at), []).append(edge.pk)
-    for (run_id, started_at), pks in sorted(by_run.items()):
-        DatasetEdge.objects.filter(pk__in=pks).update(
-            last_run_id=run_id, valid_from=Least("valid_from", started_at)
-        )
+        edge.valid_from = min(edge.valid_from, use.started_at)
+        edge.origin = use.origin
+        changed.append(edge)
+    DatasetEdge.objects.bulk_update(changed, ["valid_from", "origin"])

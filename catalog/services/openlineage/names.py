@@ -4,27 +4,46 @@ The own name of a dataset that only events know is the smallest of the names by 
 directly, so that it does not depend on which event came first. A declared dataset keeps its name.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db import connection, transaction
 
 from catalog.lineage.columns import source_names
-from catalog.lineage.events import Event, EventDataset, Name
+from catalog.lineage.events import EventDataset, Name
 from catalog.lineage.facets import kind_of
 from catalog.models import Dataset, DatasetOwner, DatasetSymlink, DatasetTag
 from catalog.services.merging import merge_datasets
+from catalog.services.openlineage.batch import EntryMovedError
+from catalog.services.openlineage.cache import Memory
+from catalog.services.openlineage.sql import fetch
 from catalog.services.search import refresh_search_text
+from core.ids import uuid7
 
 RENAMED = "RENAME"
 ACTOR = "lineage"
 
 FIND_NAMES = """
-SELECT q.namespace, q.name, d.id, s.dataset_id, s.direct, s.type
-  FROM unnest(%(namespaces)s::text[], %(names)s::text[]) AS q (namespace, name)
+SELECT q.namespace, q.name, d.id, s.dataset_id, s.direct, s.type, coalesce(d.names_epoch, sd.names_epoch)
+  FROM unnest(%s::text[], %s::text[]) AS q (namespace, name)
   LEFT JOIN catalog_dataset d ON d.namespace = q.namespace AND d.name = q.name
   LEFT JOIN catalog_datasetsymlink s ON s.namespace = q.namespace AND s.name = q.name
+  LEFT JOIN catalog_dataset sd ON sd.id = s.dataset_id
 """
+
+INSERT_DATASETS = """
+INSERT INTO catalog_dataset
+    (uuid, namespace, name, kind, structure, media_type, description, properties, declared, facets, facet_stamps,
+     search_text, names_epoch, created_at, updated_at)
+SELECT uuid, namespace, name, kind, 'structured', '', '', '{}', false, '{}', '{}', '', 0, now(), now()
+  FROM unnest(%b::uuid[], %s::text[], %s::text[], %s::text[]) AS q (uuid, namespace, name, kind)
+ ORDER BY namespace, name
+    ON CONFLICT (namespace, name) DO NOTHING
+RETURNING id
+"""
+
+# A telling (name and hash of the facets) whose names are all made and linked → dataset, and its `names_epoch`.
+settled: Memory[tuple[Name, bytes], tuple[int, int]] = Memory(200_000)
 
 LOCK_NAMES = """
 SELECT pg_advisory_xact_lock(key) FROM (
@@ -35,10 +54,6 @@ SELECT pg_advisory_xact_lock(key) FROM (
 """
 
 
-class EntryMovedError(Exception):
-    """Two entries became one between finding and locking them; finding again helps."""
-
-
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is stored about a name: the dataset, and the symlink's flags if it is one."""
@@ -47,14 +62,43 @@ class Known:
     is_symlink: bool
     direct: bool
     type: str
+    epoch: int
 
 
-def resolve_datasets(event: Event) -> dict[Name, int]:
-    """The dataset of each name by which the event calls one; made, linked, renamed or merged if need be.
+def resolve_datasets(told: Collection[EventDataset]) -> dict[Name, tuple[int, int]]:
+    """The dataset and its `names_epoch` by each name that events call one; made, linked, renamed or merged if need be.
 
     Sources of column lineage that are no input of the event are made as well.
     """
-    told = sorted(event.datasets, key=lambda each: each.name)
+    found: dict[Name, tuple[int, int]] = {}
+    unknown: dict[tuple[Name, bytes], EventDataset] = {}
+    for each in told:
+        key = (each.name, each.facets_hash)
+        known = settled.get(key)
+        if known is None:
+            unknown[key] = each
+        else:
+            found[each.name] = known
+    if unknown:
+        fresh = _resolve_unknown(list(unknown.values()))
+        found |= fresh
+        transaction.on_commit(lambda: _remember(unknown, fresh))
+    return found
+
+
+def forget_names(told: Iterable[EventDataset]) -> None:
+    """Look these up again next time."""
+    for each in told:
+        settled.drop((each.name, each.facets_hash))
+
+
+def _remember(keys: Iterable[tuple[Name, bytes]], found: Mapping[Name, tuple[int, int]]) -> None:
+    for name, digest in keys:
+        settled.put((name, digest), found[name])
+
+
+def _resolve_unknown(unknown: Collection[EventDataset]) -> dict[Name, tuple[int, int]]:
+    told = sorted(unknown, key=lambda each: each.name)
     names = _all_names(told)
     known = find_names(names)
     if not _is_settled(told, names=names, known=known):
@@ -64,7 +108,7 @@ def resolve_datasets(event: Event) -> dict[Name, int]:
             known = find_names(names)
         if _link_names(told, known=known):
             known = find_names(names)
-    return {each.name: known[each.name].dataset_id for each in told}
+    return {each.name: (known[each.name].dataset_id, known[each.name].epoch) for each in told}
 
 
 def _is_settled(
@@ -113,21 +157,17 @@ def find_names(names: Collection[Name]) -> dict[Name, Known]:
     wanted = sorted(set(names))
     if not wanted:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            FIND_NAMES,
-            {
-                "namespaces": [each.namespace for each in wanted],
-                "names": [each.name for each in wanted],
-            },
-        )
-        rows = cursor.fetchall()
+    rows = fetch(FIND_NAMES, [[each.namespace for each in wanted], [each.name for each in wanted]])
     found: dict[Name, Known] = {}
-    for namespace, name, own_id, link_id, direct, kind in rows:
+    for namespace, name, own_id, link_id, direct, kind, epoch in rows:
         if own_id is not None:
-            found[Name(namespace, name)] = Known(own_id, is_symlink=False, direct=True, type="")
+            found[Name(namespace, name)] = Known(
+                own_id, is_symlink=False, direct=True, type="", epoch=epoch
+            )
         elif link_id is not None:
-            found[Name(namespace, name)] = Known(link_id, is_symlink=True, direct=direct, type=kind)
+            found[Name(namespace, name)] = Known(
+                link_id, is_symlink=True, direct=direct, type=kind, epoch=epoch
+            )
     return found
 
 
@@ -168,11 +208,16 @@ def _create_missing(
 def _insert(names: list[Name], *, kinds: dict[Name, str]) -> None:
     if not names:
         return
-    Dataset.objects.bulk_create(
-        [Dataset(namespace=each.namespace, name=each.name, kind=kinds[each]) for each in names],
-        ignore_conflicts=True,
+    rows = fetch(
+        INSERT_DATASETS,
+        [
+            [uuid7() for _ in names],
+            [each.namespace for each in names],
+            [each.name for each in names],
+            [kinds[each] for each in names],
+        ],
     )
-    refresh_search_text([known.dataset_id for known in find_names(names).values()])
+    refresh_search_text([row[0] for row in rows])
 
 
 def _link_names(told: Iterable[EventDataset], *, known: dict[Name, Known]) -> bool:

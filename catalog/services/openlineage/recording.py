@@ -1,106 +1,264 @@
-"""One event, one transaction: kept as it came, and made part of the catalog.
+"""Many events, one transaction: kept as they came, and made part of the catalog.
 
-INVARIANT: rows are locked in one order everywhere (jobs inserted, event, datasets, job, runs; inside a table by
-key), so that two writers never wait for each other in a circle. Everything is merged by stamp
-(`catalog.lineage.stamps`), so that any order of arrival gives the same state.
+INVARIANT: rows are locked in one order everywhere (jobs and datasets inserted by name, events by time and digest,
+then datasets, jobs and runs by key), so that two writers never wait for each other in a circle. Everything is
+merged by stamp (`catalog.lineage.stamps`), so that any order of arrival gives the same state.
+
+A batch costs two round trips where nothing new is told: one to keep the events, lock, and read narrow rows;
+one to write them. What is new goes the longer way, set-based as well.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-import orjson
-from django.db import IntegrityError, OperationalError, connection, transaction
-from psycopg.types.json import Jsonb
+from django.db import DataError, Error, IntegrityError, OperationalError, connection, transaction
 
 from catalog.lineage.events import Event, parse_event
-from catalog.models import Job, RunEvent
+from catalog.lineage.packing import pack_event
+from catalog.services.openlineage.batch import Batch, EntryMovedError, Item, JobRow
+from catalog.services.openlineage.cache import Memory
 from catalog.services.openlineage.columns import sync_field_edges
-from catalog.services.openlineage.datasets import apply_datasets
-from catalog.services.openlineage.edges import defining_uses, sync_dataset_edges
-from catalog.services.openlineage.jobs import apply_job, ensure_jobs
-from catalog.services.openlineage.names import EntryMovedError, resolve_datasets
-from catalog.services.openlineage.runs import apply_run, record_uses
-from catalog.services.openlineage.versions import record_versions
+from catalog.services.openlineage.datasets import merge_datasets_told
+from catalog.services.openlineage.edges import defining_uses, hash_uses, sync_dataset_edges
+from catalog.services.openlineage.job_versions import set_job_versions
+from catalog.services.openlineage.jobs import ensure_jobs, known_jobs, merge_jobs
+from catalog.services.openlineage.names import forget_names, resolve_datasets
+from catalog.services.openlineage.runs import (
+    LOAD_USES,
+    LOCK_RUNS,
+    merge_runs,
+    merge_uses,
+    read_run,
+    read_use,
+    stored_edges,
+    write_runs,
+    write_uses,
+)
+from catalog.services.openlineage.sql import fetch, pipeline, send
 from identity.models import User
 
 MAX_ATTEMPTS = 3
+# Events of one transaction: more save little, and keep others waiting for the locks.
+MAX_BATCH = 100
+
+KEEP_EVENTS = """
+INSERT INTO catalog_runevent (received_at, event_time, event_type, run_id, sender_id, digest, body)
+SELECT now(), event_time, event_type, run_id, sender_id, digest, body
+  FROM unnest(%b::timestamptz[], %s::text[], %b::uuid[], %b::bigint[], %b::bytea[], %b::bytea[])
+       AS q (event_time, event_type, run_id, sender_id, digest, body)
+ ORDER BY event_time, digest
+    ON CONFLICT (event_time, digest) DO NOTHING RETURNING digest
+"""
+LOCK_DATASETS = """
+SELECT id, names_epoch FROM catalog_dataset WHERE id = ANY(%b::bigint[]) ORDER BY id FOR NO KEY UPDATE
+"""
+LOCK_JOBS = """
+SELECT id, edges_hash FROM catalog_job WHERE id = ANY(%b::bigint[]) ORDER BY id FOR NO KEY UPDATE
+"""
+DATASET_TELLINGS = """
+SELECT dataset_id, hash, stamp FROM catalog_datasettelling WHERE dataset_id = ANY(%b::bigint[])
+"""
+JOB_TELLINGS = "SELECT job_id, hash, stamp FROM catalog_jobtelling WHERE job_id = ANY(%b::bigint[])"
+FIND_RUNS = "SELECT uuid FROM catalog_run WHERE uuid = ANY(%b::uuid[])"
+WRITE_EDGES_HASH = """
+UPDATE catalog_job j SET edges_hash = q.hash FROM unnest(%b::bigint[], %s::text[]) AS q (id, hash) WHERE j.id = q.id
+"""
+
+known_parents: Memory[UUID, bool] = Memory(50_000)
 
 
-def record_event(*, event: Mapping[str, Any], sender: User | None) -> RunEvent:
-    """Record an OpenLineage event and return the row that keeps it; the same event again returns the same row.
+def record_event(*, event: Mapping[str, Any], sender: User | None) -> None:
+    """Record an OpenLineage event; the same event again changes nothing.
 
     InvalidEventError with the JSON pointer of the fault if it would corrupt the catalog; nothing is stored then.
     """
-    return record_parsed(parse_event(event), sender=sender)
+    record_batch([Item(parse_event(event), sender.pk if sender else None)])
 
 
-def record_parsed(event: Event, *, sender: User | None) -> RunEvent:
-    """Record an event that `parse_event` returned."""
+def record_events(items: Sequence[tuple[Event, int | None]]) -> list[Exception | None]:
+    """Record parsed events, each with the id of its sender; what went wrong with each, or None.
+
+    An event is recorded, durably unless the caller holds a transaction, when this returns None for it.
+    """
+    outcomes: list[Exception | None] = []
+    for start in range(0, len(items), MAX_BATCH):
+        part = [Item(*each) for each in items[start : start + MAX_BATCH]]
+        outcomes += _try_batch(part)
+    return outcomes
+
+
+def _try_batch(items: list[Item]) -> list[Exception | None]:
+    """All in one transaction; where that fails, halves, so that an event that cannot be stored fails alone."""
+    try:
+        record_batch(items)
+    except (Error, EntryMovedError) as error:
+        if len(items) == 1 or isinstance(error, OperationalError):
+            return [error] * len(items)
+        middle = len(items) // 2
+        return _try_batch(items[:middle]) + _try_batch(items[middle:])
+    return [None] * len(items)
+
+
+def record_batch(items: list[Item]) -> None:
+    """Record events in one transaction, tried again where another writer came between."""
     attempts = 1 if connection.in_atomic_block else MAX_ATTEMPTS
     for left in range(attempts - 1, -1, -1):
         try:
             with transaction.atomic():
-                return _record(event, sender)
-        except (IntegrityError, OperationalError, EntryMovedError):
-            # Two entries became one under us: the names resolve anew.
-            if left == 0:
+                return _record(items)
+        except DataError:
+            raise
+        except (Error, EntryMovedError) as error:
+            # Two entries became one under us, or a deadlock was broken: everything is looked up anew.
+            _forget(items)
+            if left == 0 or not isinstance(
+                error, IntegrityError | OperationalError | EntryMovedError
+            ):
                 raise
     raise AssertionError
 
 
-def _record(event: Event, sender: User | None) -> RunEvent:
-    jobs = ensure_jobs(event)
-    row = _keep(event, sender=sender, job_id=jobs.get(event.job) if event.job else None)
-    if row is None:
-        return RunEvent.objects.get(digest=event.digest)
-    resolved = resolve_datasets(event)
-    datasets = apply_datasets(event, resolved=resolved)
-    if event.run_id is None or event.job is None:
-        record_versions(event, datasets=datasets, run=None, uses={}, resolved=resolved)
-        return row
-    job = Job.objects.select_for_update(no_key=True).get(pk=jobs[event.job])
-    run, former_job_id = apply_run(event, jobs=jobs)
-    uses = record_uses(event, run=run, resolved=resolved, event_id=row.pk)
-    record_versions(event, datasets=datasets, run=run, uses=uses, resolved=resolved)
-    if run.job_id == job.pk:
-        _sync_edges(event, job=job, event_id=row.pk, has_uses=bool(uses))
-    apply_job(event, job=job, run=run)
-    if former_job_id is not None:
-        former = Job.objects.get(pk=former_job_id)
-        _sync_edges(event, job=former, event_id=row.pk, has_uses=True)
-        former.save(update_fields=["facet_stamps"])
-    return row
+def _forget(items: Sequence[Item]) -> None:
+    for item in items:
+        item.fresh = False
+        forget_names(item.event.datasets)
+        for job in (item.event.job, item.event.parent_job):
+            if job is not None:
+                known_jobs.drop(job)
+        if item.event.parent_run_id is not None:
+            known_parents.drop(item.event.parent_run_id)
 
 
-def _sync_edges(event: Event, *, job: Job, event_id: int, has_uses: bool) -> None:
-    """Bring the edges of `job` in line; a run that reads and writes nothing cannot change them."""
-    if not has_uses:
+def _record(items: list[Item]) -> None:
+    batch = Batch(_without_repeats(items))
+    _resolve_names(batch)
+    _keep_lock_and_read(batch)
+    if not batch.fresh:
         return
-    uses = defining_uses(job)
-    sync_dataset_edges(job, uses=uses, at=event.time)
-    sync_field_edges(job, uses=uses, event=event, event_id=event_id)
+    merge_runs(batch)
+    merge_uses(batch)
+    set_job_versions(batch)
+    write_runs(batch)
+    merge_datasets_told(batch)
+    merge_jobs(batch)
+    write_uses(batch)
+    _sync_edges(batch)
+    _remember(batch)
 
 
-def _keep(event: Event, *, sender: User | None, job_id: int | None) -> RunEvent | None:
-    """Insert the raw event; None if it is there already."""
-    values: list[Any] = [
-        event.time,
-        event.type,
-        event.run_id,
-        job_id,
-        sender.pk if sender else None,
-        event.digest,
-        Jsonb(event.payload, dumps=orjson.dumps),
+def _without_repeats(items: Sequence[Item]) -> list[Item]:
+    """Each event once, in the order of their keys."""
+    once = {(item.event.time, item.event.digest): item for item in items}
+    return [once[key] for key in sorted(once)]
+
+
+def _resolve_names(batch: Batch) -> None:
+    jobs = {
+        job
+        for item in batch.items
+        for job in (item.event.job, item.event.parent_job)
+        if job is not None
+    }
+    batch.jobs = ensure_jobs(jobs) if jobs else {}
+    told = [each for item in batch.items for each in item.event.datasets]
+    if told:
+        found = resolve_datasets(told)
+        batch.datasets = {name: dataset_id for name, (dataset_id, _) in found.items()}
+        batch.epochs = dict(found.values())
+
+
+def _keep_lock_and_read(batch: Batch) -> None:
+    """The first round trip."""
+    events = [item.event for item in batch.items]
+    own_runs = sorted({event.run_id for event in events if event.run_id is not None})
+    parents = {event.parent_run_id for event in events if event.parent_run_id is not None}
+    batch.known_parents = {key for key in parents if known_parents.get(key)}
+    unknown = sorted(parents - batch.known_parents - set(own_runs))
+    datasets = sorted(set(batch.datasets.values()))
+    jobs = sorted({batch.jobs[event.job] for event in events if event.job is not None})
+    with pipeline():
+        kept = send(KEEP_EVENTS, _event_arrays(batch.items))
+        locked = send(LOCK_DATASETS, [datasets]) if datasets else None
+        told = send(DATASET_TELLINGS, [datasets]) if datasets else None
+        locked_jobs = send(LOCK_JOBS, [jobs]) if jobs else None
+        told_jobs = send(JOB_TELLINGS, [jobs]) if any(e.job_facets for e in events) else None
+        runs = send(LOCK_RUNS, [own_runs]) if own_runs else None
+        uses = send(LOAD_USES, [own_runs]) if own_runs else None
+        known = send(FIND_RUNS, [unknown]) if unknown else None
+    digests = {bytes(row[0]) for row in kept.rows()}
+    for item in batch.items:
+        item.fresh = item.event.digest in digests
+    if locked is not None and dict(locked.rows()) != batch.epochs:
+        raise EntryMovedError
+    if told is not None:
+        batch.dataset_tellings = {(row[0], bytes(row[1])): row[2] for row in told.rows()}
+    if locked_jobs is not None:
+        batch.job_rows = {row[0]: JobRow(*row) for row in locked_jobs.rows()}
+        if len(batch.job_rows) != len(jobs):
+            raise EntryMovedError
+    if told_jobs is not None:
+        batch.job_tellings = {(row[0], bytes(row[1])): row[2] for row in told_jobs.rows()}
+    if runs is not None:
+        batch.runs = {row[0]: read_run(row) for row in runs.rows()}
+    for row in uses.rows() if uses is not None else ():
+        use = read_use(row)
+        batch.uses.setdefault(use.run_id, {})[use.dataset_id, use.direction] = use
+    if known is not None:
+        batch.known_parents |= {row[0] for row in known.rows()}
+
+
+def _event_arrays(items: Sequence[Item]) -> list[list[Any]]:
+    events = [item.event for item in items]
+    return [
+        [event.time for event in events],
+        [event.type for event in events],
+        [event.run_id for event in events],
+        [item.sender_id for item in items],
+        [event.digest for event in events],
+        [pack_event(event.raw) for event in events],
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO catalog_runevent
-                (received_at, event_time, event_type, run_id, job_id, sender_id, digest, payload)
-            VALUES (now(), %s, %s, %s, %s, %s, %s, %s)
-            ON CONFLICT (digest) DO NOTHING RETURNING id
-            """,
-            values,
-        )
-        found = cursor.fetchone()
-    return RunEvent(pk=found[0], digest=event.digest, event_time=event.time) if found else None
+
+
+def _sync_edges(batch: Batch) -> None:
+    """Bring the edges of the touched jobs in line; where the same follows as before, nothing is read or written."""
+    if not batch.touched_jobs:
+        return
+    uses = defining_uses(batch.touched_jobs)
+    rows = _job_rows(batch, uses.keys())
+    hashes = {job_id: hash_uses(each) for job_id, each in uses.items()}
+    changed = {
+        job_id
+        for job_id, digest in hashes.items()
+        if rows[job_id].edges_hash != digest or job_id in batch.earlier_jobs
+    }
+    if not changed:
+        return
+    wanted = {job_id: uses[job_id] for job_id in sorted(changed)}
+    at: dict[int, datetime] = {job_id: batch.touched_jobs[job_id] for job_id in changed}
+    sync_dataset_edges(wanted, at=at)
+    sync_field_edges(wanted, at=at)
+    send(WRITE_EDGES_HASH, [sorted(changed), [hashes[job_id] for job_id in sorted(changed)]])
+
+
+def _job_rows(batch: Batch, job_ids: Any) -> dict[int, JobRow]:
+    """The locked rows, with those of jobs that a run was thought to be of."""
+    missing = sorted(set(job_ids) - batch.job_rows.keys())
+    if missing:
+        batch.job_rows |= {row[0]: JobRow(*row) for row in fetch(LOCK_JOBS, [missing])}
+    return batch.job_rows
+
+
+def _remember(batch: Batch) -> None:
+    """What holds once this is committed."""
+    parents = [event.parent_run_id for event in batch.fresh if event.parent_run_id is not None]
+    hashes = [use.column_hash for use in batch.all_uses if use.column_hash]
+
+    def remember() -> None:
+        for key in parents:
+            known_parents.put(key, True)
+        for digest in hashes:
+            stored_edges.put(digest, True)
+
+    transaction.on_commit(remember)

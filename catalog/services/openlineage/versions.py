@@ -1,12 +1,12 @@
 """Versions of datasets that runs wrote: at most one a run and dataset, none twice."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Max, Q
+import orjson
 
-from catalog.lineage.events import TERMINAL, Event, EventDataset, Name
+from catalog.lineage.events import TERMINAL, Event, EventDataset
 from catalog.lineage.facets import (
     content_version_of,
     lifecycle_of,
@@ -15,154 +15,175 @@ from catalog.lineage.facets import (
     statistics_of,
 )
 from catalog.lineage.stamps import READ, WRITTEN, make_stamp
-from catalog.models import Dataset, DatasetVersion, Run, RunDataset
-from catalog.models.job import RunState
 from catalog.services.fields import FieldSpec, read_schema
-from catalog.services.openlineage.runs import UseKey
+from catalog.services.openlineage.batch import Batch, UseRow
+from catalog.services.openlineage.sql import fetch, send
 from catalog.services.versions import fingerprint_of
+from core.ids import uuid7
 
-# In `facet_stamps` of a dataset and of a run's use: of the event that told the version.
+if TYPE_CHECKING:
+    from catalog.services.openlineage.datasets import DatasetRow
+
+# In `facet_stamps` of a dataset: of the event that told the current version.
 VERSION = "~version"
 
+FIND_VERSIONS = """
+SELECT v.id, v.dataset_id, v.fingerprint FROM catalog_datasetversion v
+  JOIN unnest(%b::bigint[], %s::text[]) AS q (dataset_id, fingerprint)
+    ON v.dataset_id = q.dataset_id AND v.fingerprint = q.fingerprint
+"""
+INSERT_VERSIONS = """
+INSERT INTO catalog_datasetversion
+    (uuid, dataset_id, number, schema, fingerprint, snapshot_id, content_hash, lifecycle, statistics, run_id, created_at)
+SELECT q.uuid, q.dataset_id,
+       coalesce((SELECT max(v.number) FROM catalog_datasetversion v WHERE v.dataset_id = q.dataset_id), 0)
+           + row_number() OVER (PARTITION BY q.dataset_id ORDER BY q.place),
+       q.schema, q.fingerprint, q.snapshot_id, q.content_hash, q.lifecycle, q.statistics, q.run_id, q.created_at
+  FROM unnest(%s::uuid[], %s::bigint[], %s::jsonb[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::jsonb[],
+              %s::uuid[], %s::timestamptz[]) WITH ORDINALITY
+       AS q (uuid, dataset_id, schema, fingerprint, snapshot_id, content_hash, lifecycle, statistics, run_id, created_at, place)
+RETURNING id, dataset_id, fingerprint
+"""
+# One write may be reported by two runs: the smaller id is kept, whichever comes first.
+NOTE_RUNS = """
+UPDATE catalog_datasetversion v SET run_id = q.run_id
+  FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[]) AS q (dataset_id, snapshot_id, run_id)
+ WHERE v.dataset_id = q.dataset_id AND v.snapshot_id = q.snapshot_id AND (v.run_id IS NULL OR v.run_id > q.run_id)
+"""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """A version that an event tells of."""
 
-    dataset: Dataset
-    use: RunDataset | None
-    specs: list[FieldSpec]
-    content: str
-    fingerprint: str
+@dataclass(slots=True, eq=False)
+class Content:
+    """A version that an event tells of; the schema that a dataset has holds where the event tells none."""
+
+    specs: list[FieldSpec] | None
+    version: str
     stamp: str
     facets: Mapping[str, Any]
     statistics: Mapping[str, int]
+    fingerprint: str = ""
 
 
-def record_versions(
-    event: Event,
-    *,
-    datasets: Mapping[int, Dataset],
-    run: Run | None,
-    uses: Mapping[UseKey, RunDataset],
-    resolved: Mapping[Name, int],
-) -> None:
-    """Record the versions of what the event's run has written, once the run is known to have completed.
+def is_version_told(event: Event, told: EventDataset, *, batch: Batch, dataset_id: int) -> bool:
+    """Whether the event tells what its run has written, once that is known to have completed.
 
-    Of a declared dataset the writer itself records the versions: there the run is only noted beside its snapshot.
-    The caller holds the locks of the datasets' rows.
+    Not if a better event of the same run has told it already.
     """
-    if run is not None and run.state != RunState.COMPLETED:
-        return
-    told = [
-        found
-        for each in event.datasets
-        if each.direction != "input"
-        for found in [_told(event, each, dataset=datasets[resolved[each.name]], uses=uses)]
-        if found is not None
-    ]
-    if told:
-        _write([each for each in told if not each.dataset.declared], event=event, run=run)
-        if run is not None:
-            _note_run([each for each in told if each.dataset.declared], run=run)
+    if told.direction == "input":
+        return False
+    if event.run_id is None:
+        return True
+    if batch.runs[event.run_id].state != "COMPLETED":
+        return False
+    use = _use_of(event, told, batch=batch, dataset_id=dataset_id)
+    return use is None or use.version_stamp < _stamp_of(event)
 
 
-def _told(
-    event: Event, told: EventDataset, *, dataset: Dataset, uses: Mapping[UseKey, RunDataset]
-) -> Told | None:
-    """The version, unless a better event of the same run has told one already."""
-    use = uses.get((dataset.pk, told.direction))
-    rank = WRITTEN if event.type in TERMINAL or event.kind != "run" else READ
-    stamp = make_stamp(at=event.time, rank=rank, digest=event.digest)
-    if use is not None and use.facet_stamps.get(VERSION, "") >= stamp:
-        return None
-    rows = schema_rows(told.facets.get("schema")) or schema_rows(dataset.facets.get("schema"))
-    content = content_version_of(told.facets)
-    if rows is None and not content:
-        return None
-    specs = read_schema(rows or [])
-    return Told(
-        dataset=dataset,
-        use=use,
-        specs=specs,
-        content=content,
-        fingerprint=fingerprint_of(specs, content=content),
+def content_of(
+    event: Event, told: EventDataset, *, batch: Batch, dataset_id: int
+) -> Content | None:
+    """The version that the event tells, noted at the run's use; None where it tells neither schema nor content."""
+    rows = schema_rows(told.facets.get("schema"))
+    version = content_version_of(told.facets)
+    stamp = _stamp_of(event)
+    if rows is not None or version:
+        use = _use_of(event, told, batch=batch, dataset_id=dataset_id)
+        if use is not None:
+            use.version_stamp, use.changed = stamp, True
+    return Content(
+        specs=read_schema(rows) if rows else None,
+        version=version,
         stamp=stamp,
         facets=told.facets,
         statistics=statistics_of({**told.facets, **told.use_facets}),
     )
 
 
-def _write(told: list[Told], *, event: Event, run: Run | None) -> None:
+def _stamp_of(event: Event) -> str:
+    rank = WRITTEN if event.type in TERMINAL or event.kind != "run" else READ
+    return make_stamp(at=event.time, rank=rank, digest=event.digest)
+
+
+def _use_of(event: Event, told: EventDataset, *, batch: Batch, dataset_id: int) -> UseRow | None:
+    if event.run_id is None:
+        return None
+    return batch.uses.get(event.run_id, {}).get((dataset_id, told.direction))
+
+
+def record_versions(
+    contents: Sequence[tuple["DatasetRow", Event, Content | None]], *, batch: Batch
+) -> None:
+    """Record what is told of datasets that only events know, and make the last told one current.
+
+    Of a declared dataset the writer itself records the versions: there the run is only noted beside its snapshot.
+    """
+    del batch
+    told = []
+    for row, event, content in contents:
+        if content is None:
+            continue
+        if content.specs is None:
+            content.specs = read_schema(schema_rows(row.facets.get("schema")) or [])
+            if not content.specs and not content.version:
+                continue
+        content.fingerprint = fingerprint_of(content.specs, content=content.version)
+        told.append((row, event, content))
+    _write([each for each in told if not each[0].declared])
+    _note_runs([each for each in told if each[0].declared and each[1].run_id is not None])
+
+
+def _write(told: Sequence[tuple["DatasetRow", Event, Content]]) -> None:
     if not told:
         return
-    ids = {each.dataset.pk for each in told}
-    known = {
-        (row.dataset_id, row.fingerprint): row
-        for row in DatasetVersion.objects.filter(
-            dataset_id__in=ids, fingerprint__in={each.fingerprint for each in told}
+    wanted = {(row.id, content.fingerprint): (event, content) for row, event, content in told}
+    keys = sorted(wanted)
+    found = {
+        (dataset_id, fingerprint): pk
+        for pk, dataset_id, fingerprint in fetch(
+            FIND_VERSIONS, [[key[0] for key in keys], [key[1] for key in keys]]
         )
     }
-    missing = {
-        (each.dataset.pk, each.fingerprint): each
-        for each in told
-        if (each.dataset.pk, each.fingerprint) not in known
-    }
+    missing = [(key, *wanted[key]) for key in keys if key not in found]
     if missing:
-        numbers = dict(
-            DatasetVersion.objects.filter(dataset_id__in=ids)
-            .values_list("dataset_id")
-            .annotate(last=Max("number"))
+        found |= {
+            (dataset_id, fingerprint): pk
+            for pk, dataset_id, fingerprint in fetch(INSERT_VERSIONS, _version_arrays(missing))
+        }
+    for row, _, content in told:
+        if row.stamps.get(VERSION, "") < content.stamp:
+            row.stamps[VERSION] = content.stamp
+            row.current_version_id = found[row.id, content.fingerprint]
+            row.fingerprint = content.fingerprint
+
+
+def _version_arrays(
+    missing: Sequence[tuple[tuple[int, str], Event, Content]],
+) -> list[list[Any]]:
+    table = []
+    for (dataset_id, fingerprint), event, content in missing:
+        snapshot_id = snapshot_of(content.version)
+        table.append(
+            (
+                uuid7(),
+                dataset_id,
+                orjson.dumps([spec.as_json() for spec in content.specs or []]).decode(),
+                fingerprint,
+                snapshot_id,
+                content.version if snapshot_id is None else "",
+                lifecycle_of(content.facets),
+                orjson.dumps(content.statistics).decode(),
+                event.run_id,
+                event.time,
+            )
         )
-        made = []
-        for (dataset_id, _), each in sorted(missing.items(), key=lambda item: item[0]):
-            numbers[dataset_id] = numbers.get(dataset_id, 0) + 1
-            made.append(_make(each, number=numbers[dataset_id], event=event, run=run))
-        DatasetVersion.objects.bulk_create(made)
-        known |= {(row.dataset_id, row.fingerprint): row for row in made}
-    for each in told:
-        _set_current(each, version=known[each.dataset.pk, each.fingerprint])
-    _save(told)
+    return [list(column) for column in zip(*table, strict=True)]
 
 
-def _make(told: Told, *, number: int, event: Event, run: Run | None) -> DatasetVersion:
-    return DatasetVersion(
-        dataset=told.dataset,
-        number=number,
-        schema=[spec.as_json() for spec in told.specs],
-        fingerprint=told.fingerprint,
-        snapshot_id=snapshot_of(told.content),
-        content_hash=told.content if snapshot_of(told.content) is None else "",
-        lifecycle=lifecycle_of(told.facets),
-        statistics=dict(told.statistics),
-        run=run,
-        created_at=event.time,
-    )
-
-
-def _set_current(told: Told, *, version: DatasetVersion) -> None:
-    if told.use is not None:
-        told.use.facet_stamps[VERSION] = told.stamp
-    if told.dataset.facet_stamps.get(VERSION, "") < told.stamp:
-        told.dataset.facet_stamps[VERSION] = told.stamp
-        told.dataset.current_version = version
-
-
-def _save(told: list[Told]) -> None:
-    uses = {each.use.pk: each.use for each in told if each.use is not None}
-    if uses:
-        RunDataset.objects.bulk_update([uses[pk] for pk in sorted(uses)], ["facet_stamps"])
-    datasets = {each.dataset.pk: each.dataset for each in told}
-    Dataset.objects.bulk_update(
-        [datasets[pk] for pk in sorted(datasets)], ["facet_stamps", "current_version"]
-    )
-
-
-def _note_run(told: list[Told], *, run: Run) -> None:
-    """One write may be reported by two runs: the smaller id is kept, whichever comes first."""
-    for each in told:
-        snapshot_id = snapshot_of(each.content)
-        if snapshot_id is not None:
-            DatasetVersion.objects.filter(
-                Q(run=None) | Q(run_id__gt=run.pk), dataset=each.dataset, snapshot_id=snapshot_id
-            ).update(run=run)
+def _note_runs(told: Sequence[tuple["DatasetRow", Event, Content]]) -> None:
+    rows = [
+        (row.id, snapshot_of(content.version), event.run_id)
+        for row, event, content in told
+        if snapshot_of(content.version) is not None
+    ]
+    if rows:
+        send(NOTE_RUNS, [list(column) for column in zip(*rows, strict=True)])

@@ -1,0 +1,117 @@
+"""What one transaction records: events, and the rows that they bear on, held under lock."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from catalog.lineage.events import Event, EventDataset, Name
+
+UseKey = tuple[int, str]  # dataset, direction
+
+
+class EntryMovedError(Exception):
+    """An entry changed between finding and locking it; finding again helps."""
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """An event to be recorded."""
+
+    event: Event
+    sender_id: int | None
+    # Whether it was not recorded before.
+    fresh: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class RunRow:
+    """A row of `catalog_run`."""
+
+    uuid: UUID
+    job_id: int
+    state: str = "NEW"
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    nominal_start: datetime | None = None
+    nominal_end: datetime | None = None
+    parent_id: UUID | None = None
+    job_stamp: str = ""
+    nominal_stamp: str = ""
+    parent_stamp: str = ""
+    code_hash: str = ""
+    code_stamp: str = ""
+    observed: bool = True
+    last_event_at: datetime | None = None
+    version_id: int | None = None
+    is_new: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class UseRow:
+    """A row of `catalog_rundataset`."""
+
+    run_id: UUID
+    dataset_id: int
+    direction: str
+    origin: str = "declared"
+    column_hash: str = ""
+    column_stamp: str = ""
+    version_stamp: str = ""
+    is_new: bool = True
+    changed: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class JobRow:
+    """What the event path reads of a row of `catalog_job`."""
+
+    id: int
+    edges_hash: str
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """One transaction's work."""
+
+    items: list[Item]
+    datasets: dict[Name, int] = field(default_factory=dict)
+    # `names_epoch` of each dataset when its name was looked up.
+    epochs: dict[int, int] = field(default_factory=dict)
+    jobs: dict[Name, int] = field(default_factory=dict)
+    job_rows: dict[int, JobRow] = field(default_factory=dict)
+    runs: dict[UUID, RunRow] = field(default_factory=dict)
+    # Parents that are stored already; they are named, and not changed.
+    known_parents: set[UUID] = field(default_factory=set)
+    uses: dict[UUID, dict[UseKey, UseRow]] = field(default_factory=dict)
+    # (dataset or job, hash) → stamp: what is known to be told (`tellings`).
+    dataset_tellings: dict[tuple[int, bytes], str] = field(default_factory=dict)
+    job_tellings: dict[tuple[int, bytes], str] = field(default_factory=dict)
+    # Jobs whose edges may have changed → the time of the last event that may have changed them.
+    touched_jobs: dict[int, datetime] = field(default_factory=dict)
+    # Of these an earlier beginning became known.
+    earlier_jobs: set[int] = field(default_factory=set)
+
+    @property
+    def fresh(self) -> list[Event]:
+        """The events that were not recorded before."""
+        return [item.event for item in self.items if item.fresh]
+
+    def touch(self, job_id: int, at: datetime) -> None:
+        """Note that the edges of the job may have to change."""
+        known = self.touched_jobs.get(job_id)
+        if known is None or known < at:
+            self.touched_jobs[job_id] = at
+
+    @property
+    def all_uses(self) -> Iterator[UseRow]:
+        """What all the runs read and write."""
+        return (row for rows in self.uses.values() for row in rows.values())
+
+
+def told_datasets(events: Iterable[Event]) -> Iterator[tuple[Event, EventDataset]]:
+    """What events tell of datasets, inputs before outputs in each; what a failed run meant to write is left out."""
+    for event in events:
+        for each in event.datasets:
+            if not (event.is_failed and each.direction == "output"):
+                yield event, each
