@@ -15,6 +15,7 @@ urlpatterns = [
     path("api/v1/", include("api.v1.model_urls")),
     path("api/v1/", include("api.v1.pipeline_urls")),
     path("api/v1/", include("api.v1.storage_urls")),
+    path("api/v1/", include("api.marquez.urls")),
     path("iceberg/v1/", include("api.iceberg.urls")),
     path("", include("api.inference.urls")),
 ]

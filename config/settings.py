@@ -222,6 +222,9 @@ SPECTACULAR_SETTINGS = {
         "RequestStateEnum": "governance.models.RequestState",
         "MovementStateEnum": "storage.models.MovementState",
         "TierNameEnum": "storage.models.location.TierName",
+        "MarquezDatasetTypeEnum": ["DB_TABLE", "STREAM"],
+        "MarquezJobTypeEnum": ["BATCH", "STREAM", "SERVICE"],
+        "MarquezResultTypeEnum": ["DATASET", "JOB"],
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -8,6 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api.marquez.schemas import SearchResultSerializer
+from api.marquez.search import marquez_members
 from api.pagination import decode_cursor, encode_cursor, read_page_size
 from api.v1.dataset_shapes import DatasetSerializer, dataset_data, with_parts
 from api.v1.datasets import FILTERS, narrow
@@ -37,6 +39,8 @@ class SearchSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField()
     facets = FacetsSerializer()
     next_cursor = serializers.CharField(allow_null=True)
+    totalCount = serializers.IntegerField(help_text="for Marquez's clients")  # noqa: N815
+    results = SearchResultSerializer(many=True, help_text="for Marquez's clients")
 
 
 class SearchView(APIView):
@@ -66,6 +70,14 @@ class SearchView(APIView):
                 "next_cursor": encode_cursor(offset + size)
                 if offset + size < min(page.total, MAX_OFFSET)
                 else None,
+                **marquez_members(
+                    request,
+                    sight=sight,
+                    text=text,
+                    found=found,
+                    page=page.rows,
+                    total=page.total,
+                ),
             }
         )
 

@@ -12,11 +12,14 @@ from catalog.models.lineage import (
     FieldEdge,
     RunDataset,
 )
+from catalog.models.namespace import DataSource, Namespace
+from catalog.models.removal import JobRemoval
 from catalog.models.tag import DatasetTag, FieldTag, Tag
 from catalog.models.version import DatasetVersion
 
 __all__ = [
     "ColumnLineage",
+    "DataSource",
     "Dataset",
     "DatasetEdge",
     "DatasetOwner",
@@ -31,8 +34,10 @@ __all__ = [
     "FieldEdge",
     "FieldTag",
     "Job",
+    "JobRemoval",
     "JobTelling",
     "JobVersion",
+    "Namespace",
     "Run",
     "RunDataset",
     "RunEvent",

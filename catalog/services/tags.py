@@ -69,3 +69,17 @@ def untag_field(field: Field, *, tag: str, actor: str) -> None:
 def _record(dataset: Dataset, *, action: str, payload: dict[str, str], actor: str) -> None:
     audit.record(actor=actor, action=action, resource=dataset.node_id, payload=payload)
     refresh_search_text([dataset.pk])
+
+
+@transaction.atomic
+def describe_tag(tag: Tag, *, description: str, actor: str) -> None:
+    """Set what is said of the tag; nothing where it says so already."""
+    others = Tag.objects.filter(pk=tag.pk).exclude(description=description)
+    if others.update(description=description):
+        tag.description = description
+        audit.record(
+            actor=actor,
+            action="tag.describe",
+            resource=f"tag:{tag.name}",
+            payload={"description": description},
+        )

@@ -50,7 +50,7 @@ def make_small_world() -> SmallWorld:
         "domain": base.sales,
         "user": base.owner,
         "group": make_group("sales-people"),
-        "job": make_job("clean-passengers"),
+        "job": make_job("clean-passengers", namespace="hidden-jobs"),
         "grant": make_grant(base.analyst, base.passengers),
         "request": make_request(base.analyst, base.passengers),
         "policy": make_policy(

@@ -51,6 +51,20 @@ OBJECTS: dict[str, dict[str, tuple[str, str]]] = {
     "api/v1/catalog/domains/": {"slug": ("domain", "slug"), "name": ("user", "username")},
     "api/v1/catalog/jobs/": {"uuid": ("job", "uuid")},
     "api/v1/catalog/runs/": {"uuid": ("run", "uuid")},
+    "api/v1/namespaces/": {
+        "namespace": ("dataset", "namespace"),
+        "dataset": ("dataset", "name"),
+        "version": ("version", "uuid"),
+    },
+    "api/v1/namespaces/<namespace>/jobs": {
+        "namespace": ("job", "namespace"),
+        "job": ("job", "name"),
+        "version": ("version", "uuid"),
+    },
+    "api/v1/sources/": {"source": ("dataset", "namespace")},
+    "api/v1/jobs/runs/": {"run": ("run", "uuid")},
+    "api/v1/events/": {"namespace": ("job", "namespace")},
+    "api/v1/tags/": {},
     "api/v1/grants/": {"uuid": ("grant", "uuid")},
     "api/v1/audit/records/": {},
     "admin/identity/user/<id>": {"id": ("user", "pk")},
@@ -78,6 +92,7 @@ OBJECTS: dict[str, dict[str, tuple[str, str]]] = {
 # Parameters that name nothing which somebody could find out about.
 NEUTRAL = {
     "tag": "gold",
+    "field": "email",
     "filename": "a.csv",
     "sequence": "1",
     "path": "nothing/here",

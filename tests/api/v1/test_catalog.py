@@ -243,6 +243,8 @@ def test_search_counts_and_facets_tell_only_what_may_be_seen(actors, passengers)
                 "total": 0,
                 "facets": {"kind": [], "domain": [], "tag": []},
                 "next_cursor": None,
+                "totalCount": 0,
+                "results": [],
             }
     body = api_client(actors.owner).get(url, {"q": "flew"}).json()
     assert "«flew»" in body["items"][0]["snippet"]
