@@ -10,6 +10,7 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("", include("api.openlineage.urls")),
     path("api/v1/", include("api.v1.urls")),
+    path("api/v1/", include("api.v1.catalog_urls")),
     path("api/v1/", include("api.v1.governance_urls")),
     path("api/v1/", include("api.v1.ingestion_urls")),
     path("api/v1/", include("api.v1.model_urls")),

@@ -107,6 +107,7 @@ class LakewardenSettings:
     ingest_roots: tuple[Path, ...]
     max_body_bytes: int
     max_upload_bytes: int
+    require_if_match: bool
     rate_limits: RateLimits
     trusted_proxies: int
     event_retention_days: int
@@ -197,6 +198,7 @@ def read_settings(environ: Mapping[str, str]) -> LakewardenSettings:
         max_upload_bytes=reader.integer(
             "LAKEWARDEN_MAX_UPLOAD_BYTES", 512 << 20, low=1 << 10, high=1 << 40
         ),
+        require_if_match=reader.flag("LAKEWARDEN_REQUIRE_IF_MATCH", default=False),
         rate_limits=_rate_limits(reader),
         trusted_proxies=reader.integer("LAKEWARDEN_TRUSTED_PROXIES", 0, low=0, high=10),
         event_retention_days=reader.integer(

@@ -212,6 +212,9 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     # Members of the same name with other choices: each set of choices has its own name in the document.
     "ENUM_NAME_OVERRIDES": {
+        "ProductStatusEnum": "catalog.models.product.ProductStatus",
+        "PortDirectionEnum": "catalog.models.product.PortDirection",
+        "PropertyTargetEnum": "catalog.models.properties.PropertyTarget",
         "DatasetKindEnum": "catalog.models.dataset.DatasetKind",
         "HolderKindEnum": ["user", "group"],
         "PipelineKindEnum": "processing.models.pipeline.PipelineKind",

@@ -7,8 +7,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from catalog.models import Dataset, Domain
-from governance import queries
+from catalog.models import Dataset, Domain, GlossaryTerm
+from governance import queries, vocabulary
 from governance.policy.types import Action, Decision, Facts, Principal
 from identity.models import User
 
@@ -43,6 +43,12 @@ def visible_datasets(request: HttpRequest, action: Action = Action.DISCOVER) -> 
     """The datasets to which the viewer may do `action`."""
     viewer = viewer_of(request)
     return queries.visible_datasets(viewer.principal, action=action, facts=viewer.facts)
+
+
+def visible_terms(request: HttpRequest) -> QuerySet[GlossaryTerm]:
+    """The glossary terms that the viewer may know of."""
+    viewer = viewer_of(request)
+    return vocabulary.visible_terms(viewer.principal, facts=viewer.facts)
 
 
 def administered_domains(request: HttpRequest) -> QuerySet[Domain]:

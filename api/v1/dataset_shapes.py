@@ -14,6 +14,7 @@ from catalog.models import (
     Run,
     RunDataset,
 )
+from catalog.queries.glossary import terms_of_datasets, terms_of_fields
 from storage.queries import tier_summary
 
 LATEST_RUNS = 5
@@ -42,6 +43,12 @@ class DatasetSerializer(serializers.Serializer[Any]):
     updated_at = serializers.DateTimeField()
 
 
+class TermRefSerializer(serializers.Serializer[Any]):
+    uuid = serializers.UUIDField()
+    domain = serializers.CharField()
+    name = serializers.CharField()
+
+
 class FieldSerializer(serializers.Serializer[Any]):
     uuid = serializers.UUIDField()
     name = serializers.CharField()
@@ -51,6 +58,8 @@ class FieldSerializer(serializers.Serializer[Any]):
     nullable = serializers.BooleanField()
     field_id = serializers.IntegerField(allow_null=True)
     tags = serializers.ListField(child=serializers.CharField())
+    terms = TermRefSerializer(many=True)
+    properties = serializers.JSONField()
     removed_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -108,6 +117,7 @@ class DatasetDetailSerializer(DatasetSerializer):
     may_view_metadata = serializers.BooleanField()
     node_id = serializers.CharField()
     properties = serializers.JSONField(allow_null=True)
+    terms = TermRefSerializer(many=True, allow_null=True)
     symlinks = SymlinkSerializer(many=True, allow_null=True)
     fields = FieldSerializer(many=True, allow_null=True)  # type: ignore[assignment]
     current_version = VersionSerializer(allow_null=True)
@@ -157,6 +167,7 @@ def dataset_detail(row: Dataset, *, described: bool) -> dict[str, Any]:
     hidden = dict.fromkeys(
         (
             "properties",
+            "terms",
             "symlinks",
             "fields",
             "current_version",
@@ -179,6 +190,7 @@ def _metadata(row: Dataset) -> dict[str, Any]:
     version = row.current_version
     return {
         "properties": row.properties,
+        "terms": terms_of_datasets([row.pk]).get(row.pk, []),
         "symlinks": list(row.symlinks.order_by("pk").values("namespace", "name", "type")),
         "fields": field_rows(row.fields.present()),
         # As it is: `DatasetDetailSerializer` renders it, and finds no `run_id` in what is rendered already.
@@ -192,7 +204,9 @@ def _metadata(row: Dataset) -> dict[str, Any]:
 
 
 def field_rows(fields: QuerySet[Field]) -> list[dict[str, Any]]:
-    """Fields in the order of the schema, with their tags; two queries."""
+    """Fields in the order of the schema, with tags, terms and properties; five queries however many there are."""
+    rows = list(fields.prefetch_related("field_tags__tag", "custom").order_by("ordinal", "pk"))
+    terms = terms_of_fields([each.pk for each in rows])
     return [
         {
             "uuid": str(each.uuid),
@@ -203,9 +217,11 @@ def field_rows(fields: QuerySet[Field]) -> list[dict[str, Any]]:
             "nullable": each.nullable,
             "field_id": each.field_id,
             "tags": sorted(link.tag.name for link in each.field_tags.all()),
+            "terms": terms.get(each.pk, []),
+            "properties": each.custom.values if hasattr(each, "custom") else {},
             "removed_at": each.removed_at,
         }
-        for each in fields.prefetch_related("field_tags__tag").order_by("ordinal", "pk")
+        for each in rows
     ]
 
 

@@ -1,10 +1,9 @@
 """Datasets: list, one, and changes to the entry."""
 
-import hashlib
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -14,40 +13,45 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.pagination import KeysetPagination
+from api.v1.conditional import (
+    FIELDS,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    answer,
+    members_of,
+    require_match,
+)
 from api.v1.dataset_shapes import (
     DatasetDetailSerializer,
     DatasetSerializer,
-    FieldSerializer,
-    VersionSerializer,
     dataset_data,
     dataset_detail,
-    field_rows,
     with_parts,
 )
+from api.v1.lists import listed, page_of, paging, read_instant, read_uuid
 from api.v1.sight import Sight
-from catalog.models import Dataset, DatasetVersion, Domain
+from catalog.models import Dataset, DatasetOwner, Domain
+from catalog.models.dataset import DatasetKind, DatasetStructure
+from catalog.queries.glossary import with_term
 from catalog.queries.search import MAX_QUERY, matching, tagged
 from catalog.services import datasets as services
-from core.errors import InvalidInputError, LakewardenError, NotFoundError
+from core.errors import ConflictError, InvalidInputError, NotFoundError, PermissionDeniedError
 from governance.policy.types import Action
+from governance.vocabulary import is_administrator
 from identity.models import User
 
 MAX_DOMAIN_DEPTH = 12
+ORDERS = ("name", "namespace", "created_at", "updated_at")
 FILTERS = [
     OpenApiParameter("q", str, description="full text, or a part of the name"),
     OpenApiParameter("namespace", str),
     OpenApiParameter("kind", str),
     OpenApiParameter("domain", str, description="slug; what lies below it counts too"),
     OpenApiParameter("tag", str, description="on the dataset or on a field"),
+    OpenApiParameter("term", UUID, description="on the dataset or on a field"),
+    OpenApiParameter("owner", str, description="user:NAME or group:NAME"),
+    OpenApiParameter("updated_since", datetime, description="not before this instant"),
 ]
-
-
-class PreconditionFailedError(LakewardenError):
-    """The entry changed since the caller read it."""
-
-    code = "precondition-failed"
-    status = 412
 
 
 def narrow(request: Request, sight: Sight) -> tuple[QuerySet[Dataset], str]:
@@ -65,7 +69,22 @@ def narrow(request: Request, sight: Sight) -> tuple[QuerySet[Dataset], str]:
         found = found.filter(_in_domain(params["domain"]))
     if "tag" in params:
         found = tagged(found, params["tag"], described=sight.described)
+    if "term" in params:
+        found = with_term(found, read_uuid(params["term"], name="term"), described=sight.described)
+    if "owner" in params:
+        found = found.filter(_owned(params["owner"]))
+    if "updated_since" in params:
+        since = read_instant(params["updated_since"], name="updated_since")
+        found = found.filter(updated_at__gte=since)
     return found, text
+
+
+def _owned(raw: str) -> Q:
+    kind, colon, name = raw.partition(":")
+    if kind not in {"user", "group"} or not colon or not name:
+        raise InvalidInputError("`owner` must be `user:NAME` or `group:NAME`")
+    who = {"user__username": name} if kind == "user" else {"group__name": name}
+    return Q(pk__in=DatasetOwner.objects.filter(**who).values("dataset_id"))
 
 
 def _in_domain(slug: str) -> Q:
@@ -77,10 +96,49 @@ def _in_domain(slug: str) -> Q:
     return condition
 
 
-def etag_of(row: Dataset) -> str:
-    """Changes with what `PATCH` can change, so that two editors cannot overwrite each other unseen."""
-    state = [str(row.uuid), row.description, row.domain_id, row.properties]
-    return f'"{hashlib.sha256(orjson.dumps(state, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]}"'
+class NewFieldSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=500)
+    type = serializers.CharField(required=False, allow_blank=True, default="", max_length=500)
+    description = serializers.CharField(required=False, allow_blank=True, default="")
+    nullable = serializers.BooleanField(required=False, default=True)
+
+
+class NewDatasetSerializer(serializers.Serializer[Any]):
+    namespace = serializers.CharField(max_length=500)
+    name = serializers.CharField(max_length=1000)
+    kind = serializers.ChoiceField(choices=DatasetKind.choices, default=DatasetKind.TABLE)
+    structure = serializers.ChoiceField(
+        choices=DatasetStructure.choices, default=DatasetStructure.STRUCTURED
+    )
+    media_type = serializers.CharField(required=False, allow_blank=True, default="", max_length=100)
+    description = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=100_000
+    )
+    domain = serializers.SlugField(required=False, allow_null=True, default=None)
+    properties = serializers.DictField(required=False, default=dict)
+    fields = NewFieldSerializer(many=True, required=False, default=list)  # type: ignore[assignment]
+
+
+def _create(values: dict[str, Any], *, sight: Sight, actor: str) -> Dataset:
+    """INVARIANT: a name that a hidden entry has and one that the caller may not make are refused in the same words."""
+    domain = None if values["domain"] is None else known_domain(sight, values["domain"])
+    if domain is not None:
+        sight.require_domain(domain)
+    elif not is_administrator(sight.principal):
+        raise PermissionDeniedError("only administrators make datasets outside of domains")
+    name = {"namespace": values["namespace"], "name": values["name"]}
+    taken = services.find_dataset(**name)
+    if taken is not None and taken.deleted_at is None:
+        if sight.visible.filter(pk=taken.pk).exists():
+            raise ConflictError("there is a dataset of this name")
+        raise PermissionDeniedError("you may not manage a dataset of this name")
+    about = {key: values[key] for key in ("kind", "structure", "media_type", "description")}
+    row = services.ensure_dataset(**name, **about, domain=domain, actor=actor)
+    if values["properties"]:
+        services.set_properties(row, properties=values["properties"], actor=actor)
+    if values["fields"]:
+        services.record_version(dataset=row, schema=values["fields"], actor=actor)
+    return row
 
 
 class DatasetListView(APIView):
@@ -88,18 +146,35 @@ class DatasetListView(APIView):
 
     @extend_schema(
         operation_id="catalog_datasets_list",
-        parameters=FILTERS,
+        parameters=[*FILTERS, *paging(*ORDERS)],
         responses=DatasetSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
         sight = Sight(request)
         found, _ = narrow(request, sight)
-        pages = KeysetPagination()
-        rows: list[Any] = pages.paginate_queryset(with_parts(found), request, view=self)
+        rows, cursor = page_of(with_parts(found), request, orders=ORDERS)
         described = sight.described_keys([row.pk for row in rows])
-        return pages.get_paginated_response(
-            [dataset_data(row, described=row.pk in described) for row in rows]
+        return listed(
+            request,
+            rows,
+            cursor,
+            render=lambda row: dataset_data(row, described=row.pk in described),
+            members=members_of(DatasetSerializer),
         )
+
+    @extend_schema(
+        operation_id="catalog_datasets_create",
+        request=NewDatasetSerializer,
+        responses={201: DatasetDetailSerializer},
+    )
+    @transaction.atomic
+    def post(self, request: Request) -> Response:
+        """Make an entry in a domain that the caller administers; administrators make them anywhere."""
+        body = NewDatasetSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        sight = Sight(request)
+        row = _create(body.validated_data, sight=sight, actor=request.user.get_username())
+        return answer(request, _shown(Sight(request), row), status=status.HTTP_201_CREATED)
 
 
 class DatasetChangeSerializer(serializers.Serializer[Any]):
@@ -111,36 +186,38 @@ class DatasetChangeSerializer(serializers.Serializer[Any]):
 class DatasetView(APIView):
     """One dataset. What needs the permission to view metadata is null without it."""
 
-    @extend_schema(operation_id="catalog_datasets_retrieve", responses=DatasetDetailSerializer)
+    @extend_schema(
+        operation_id="catalog_datasets_retrieve",
+        parameters=[FIELDS, IF_NONE_MATCH],
+        responses=DatasetDetailSerializer,
+    )
     def get(self, request: Request, uuid: UUID) -> Response:
         sight = Sight(request)
-        return _answer(sight, sight.dataset(uuid))
+        return answer(request, _shown(sight, sight.dataset(uuid)))
 
     @extend_schema(
         request=DatasetChangeSerializer,
         responses=DatasetDetailSerializer,
-        parameters=[
-            OpenApiParameter(
-                "If-Match", str, "header", description="the ETag that was read; 412 if it moved on"
-            )
-        ],
+        parameters=[IF_MATCH],
     )
     @transaction.atomic
     def patch(self, request: Request, uuid: UUID) -> Response:
         sight = Sight(request)
         found = sight.dataset(uuid, action=Action.MANAGE)
         row = Dataset.objects.select_for_update(of=("self",)).get(pk=found.pk)
-        wanted = request.headers.get("If-Match", "*")
-        if wanted not in {"*", etag_of(row)}:
-            raise PreconditionFailedError("the dataset changed since it was read; read it again")
+        require_match(request, _shown(sight, row))
         body = DatasetChangeSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         _change(row, body.validated_data, sight=sight, actor=request.user.get_username())
-        return _answer(sight, row)
+        return answer(request, _shown(Sight(request), row))
 
-    @extend_schema(responses={204: None})
+    @extend_schema(parameters=[IF_MATCH], responses={204: None})
+    @transaction.atomic
     def delete(self, request: Request, uuid: UUID) -> Response:
-        row = Sight(request).dataset(uuid, action=Action.ADMINISTER)
+        sight = Sight(request)
+        found = sight.dataset(uuid, action=Action.ADMINISTER)
+        row = Dataset.objects.select_for_update(of=("self",)).get(pk=found.pk)
+        require_match(request, _shown(sight, row))
         services.delete_dataset(row, actor=request.user.get_username())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -163,55 +240,14 @@ def _move(row: Dataset, *, slug: str | None, sight: Sight, actor: str) -> None:
     services.move_to_domain(row, domain=domain, actor=actor)
 
 
-def _answer(sight: Sight, row: Dataset) -> Response:
+def _shown(sight: Sight, row: Dataset) -> dict[str, Any]:
     """The entry as the caller may see it now, which a change may have altered."""
     shown = with_parts(sight.visible.filter(pk=row.pk)).select_related("current_version")
     fresh = shown.defer(None).defer("facet_stamps", "search_text", "search_vector").first()
     if fresh is None:
         raise NotFoundError("there is no such dataset")
     described = bool(sight.described_keys([fresh.pk]))
-    data = DatasetDetailSerializer(dataset_detail(fresh, described=described)).data
-    return Response(data, headers={"ETag": etag_of(fresh)})
-
-
-class FieldListView(APIView):
-    """The fields of the current schema in its order; with `removed=true` those that are gone, too."""
-
-    @extend_schema(
-        parameters=[OpenApiParameter("removed", bool)], responses=FieldSerializer(many=True)
-    )
-    def get(self, request: Request, uuid: UUID) -> Response:
-        row = Sight(request).dataset(uuid, action=Action.VIEW_METADATA)
-        with_removed = request.query_params.get("removed") == "true"
-        fields = row.fields.all() if with_removed else row.fields.present()
-        return Response({"items": field_rows(fields), "next_cursor": None})
-
-
-class VersionListView(APIView):
-    """The versions of a dataset, newest first."""
-
-    newest_first = True
-
-    @extend_schema(
-        operation_id="catalog_datasets_versions_list", responses=VersionSerializer(many=True)
-    )
-    def get(self, request: Request, uuid: UUID) -> Response:
-        row = Sight(request).dataset(uuid, action=Action.VIEW_METADATA)
-        pages = KeysetPagination()
-        rows = pages.paginate_queryset(row.versions.all(), request, view=self)
-        return pages.get_paginated_response(VersionSerializer(rows, many=True).data)
-
-
-class VersionView(APIView):
-    """One version."""
-
-    @extend_schema(operation_id="catalog_datasets_versions_retrieve", responses=VersionSerializer)
-    def get(self, request: Request, uuid: UUID, number: int) -> Response:
-        row = Sight(request).dataset(uuid, action=Action.VIEW_METADATA)
-        version = DatasetVersion.objects.filter(dataset=row, number=number).first()
-        if version is None:
-            raise NotFoundError("there is no such version")
-        return Response(VersionSerializer(version).data)
+    return dict(DatasetDetailSerializer(dataset_detail(fresh, described=described)).data)
 
 
 class OwnerView(APIView):
@@ -220,19 +256,20 @@ class OwnerView(APIView):
     @extend_schema(request=None, responses={204: None})
     def put(self, request: Request, uuid: UUID, kind: str, name: str) -> Response:
         row = Sight(request).dataset(uuid, action=Action.MANAGE)
-        owner = _subject(kind, name)
+        owner = find_subject(kind, name)
         services.add_owner(row, owner=owner, actor=request.user.get_username())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, uuid: UUID, kind: str, name: str) -> Response:
         row = Sight(request).dataset(uuid, action=Action.MANAGE)
-        owner = _subject(kind, name)
+        owner = find_subject(kind, name)
         services.remove_owner(row, owner=owner, actor=request.user.get_username())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _subject(kind: str, name: str) -> User | Group:
+def find_subject(kind: str, name: str) -> User | Group:
+    """The active user or the group (`users`, `groups`) of this name; NotFoundError if there is none."""
     found: User | Group | None = (
         Group.objects.filter(name=name).first()
         if kind == "groups"

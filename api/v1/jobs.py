@@ -1,8 +1,10 @@
 """Jobs and their runs."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -10,16 +12,31 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.pagination import KeysetPagination, decode_cursor, encode_cursor, read_page_size
+from api.v1.conditional import (
+    FIELDS,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    answer,
+    members_of,
+    require_match,
+)
 from api.v1.dataset_shapes import RunBriefSerializer, run_brief
+from api.v1.lists import listed, page_of, paging, read_instant, text_of
 from api.v1.sight import Sight
-from catalog.models import Dataset, DatasetEdge, Job, Run, RunDataset
+from catalog.models import Dataset, DatasetEdge, Job, JobProperties, Run, RunDataset
+from catalog.models.job import RunState
 from catalog.models.lineage import Direction
 from catalog.queries.jobs import hides_nothing, run_hides_nothing, visible_jobs, visible_runs
 from catalog.queries.runs import facets_of_run, latest_runs_of
-from core.errors import InvalidInputError, NotFoundError
+from catalog.services.jobs import describe_job
+from catalog.services.properties import set_job_properties
+from core.errors import NotFoundError, PermissionDeniedError
+from governance.jobs import manageable_jobs
 
 HEAVY = ("facets", "facet_stamps")
+RUN_ORDERS = ("created_at",)
+RUN_HEAVY = ("job__facets", "job__facet_stamps")
+ORDERS = ("name", "namespace", "created_at", "updated_at")
 
 
 class JobSerializer(serializers.Serializer[Any]):
@@ -39,6 +56,7 @@ class JobDetailSerializer(JobSerializer):
 
     inputs = serializers.ListField(child=serializers.CharField())
     outputs = serializers.ListField(child=serializers.CharField())
+    properties = serializers.JSONField()
     facets = serializers.JSONField(allow_null=True)
 
 
@@ -53,65 +71,134 @@ class RunSerializer(RunBriefSerializer):
     facets = serializers.JSONField(allow_null=True)
 
 
+class JobChangeSerializer(serializers.Serializer[Any]):
+    description = serializers.CharField(required=False, allow_blank=True, max_length=100_000)
+    properties = serializers.DictField(required=False)
+
+
 class JobListView(APIView):
     """The jobs that use a dataset which the caller may discover."""
 
     @extend_schema(
         operation_id="catalog_jobs_list",
-        parameters=[OpenApiParameter("namespace", str), OpenApiParameter("q", str)],
+        parameters=[
+            OpenApiParameter("namespace", str),
+            OpenApiParameter("q", str, description="a part of the name"),
+            OpenApiParameter("type", str),
+            OpenApiParameter("updated_since", datetime, description="not before this instant"),
+            *paging(*ORDERS),
+        ],
         responses=JobSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
         found = visible_jobs(Sight(request).visible)
         params = request.query_params
-        if "namespace" in params:
-            found = found.filter(namespace=params["namespace"])
-        if params.get("q"):
-            found = found.filter(name__icontains=params["q"].replace("\x00", ""))
-        pages = KeysetPagination()
-        rows: list[Any] = pages.paginate_queryset(found.defer(*HEAVY), request, view=self)
+        for name in ("namespace", "type"):
+            if name in params:
+                found = found.filter(**{name: params[name]})
+        if text := text_of(request):
+            found = found.filter(name__icontains=text)
+        if "updated_since" in params:
+            since = read_instant(params["updated_since"], name="updated_since")
+            found = found.filter(updated_at__gte=since)
+        rows, cursor = page_of(found.defer(*HEAVY), request, orders=ORDERS)
         latest = latest_runs_of([row.pk for row in rows])
-        return pages.get_paginated_response([_job_data(row, latest.get(row.pk)) for row in rows])
-
-
-class JobView(APIView):
-    """One job."""
-
-    @extend_schema(operation_id="catalog_jobs_retrieve", responses=JobDetailSerializer)
-    def get(self, request: Request, uuid: UUID) -> Response:
-        sight = Sight(request)
-        job = _job(sight, uuid)
-        edges = DatasetEdge.objects.filter(job=job, valid_to=None)
-        whole = hides_nothing(job, described=sight.described)
-        return Response(
-            {
-                **_job_data(job, latest_runs_of([job.pk]).get(job.pk)),
-                "inputs": _names(edges, Direction.INPUT, visible=sight.visible),
-                "outputs": _names(edges, Direction.OUTPUT, visible=sight.visible),
-                "facets": job.facets if whole else None,
-            }
+        return listed(
+            request,
+            rows,
+            cursor,
+            render=lambda row: _job_data(row, latest.get(row.pk)),
+            members=members_of(JobSerializer),
         )
 
 
-class JobRunListView(APIView):
-    """The runs of a job, newest first."""
+class JobView(APIView):
+    """One job. Who manages all that it writes changes what people say of it."""
 
-    @extend_schema(responses=RunBriefSerializer(many=True))
+    @extend_schema(
+        operation_id="catalog_jobs_retrieve",
+        parameters=[FIELDS, IF_NONE_MATCH],
+        responses=JobDetailSerializer,
+    )
     def get(self, request: Request, uuid: UUID) -> Response:
         sight = Sight(request)
-        job = _job(sight, uuid)
-        found = visible_runs(sight.visible).filter(job=job).select_related("job")
-        size = read_page_size(request.query_params.get("page_size"))
-        rows = list(_after(found, request).order_by("-created_at", "-uuid")[: size + 1])
-        last = rows[size - 1] if len(rows) > size else None
-        cursor = encode_cursor([last.created_at.isoformat(), str(last.uuid)]) if last else None
-        return Response({"items": [run_brief(row) for row in rows[:size]], "next_cursor": cursor})
+        return answer(request, _job_detail(sight, _job(sight, uuid)))
+
+    @extend_schema(
+        operation_id="catalog_jobs_partial_update",
+        request=JobChangeSerializer,
+        parameters=[IF_MATCH],
+        responses=JobDetailSerializer,
+    )
+    @transaction.atomic
+    def patch(self, request: Request, uuid: UUID) -> Response:
+        sight = Sight(request)
+        found = _job(sight, uuid)
+        if not manageable_jobs(sight.principal, {found.pk}, facts=sight.facts):
+            raise PermissionDeniedError("you may not `manage` what this job writes")
+        row = Job.objects.select_for_update(no_key=True).get(pk=found.pk)
+        require_match(request, _job_detail(sight, row))
+        body = JobChangeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        values, actor = body.validated_data, request.user.get_username()
+        if "description" in values:
+            describe_job(row, description=values["description"], actor=actor)
+        if "properties" in values:
+            set_job_properties(row, properties=values["properties"], actor=actor)
+        return answer(request, _job_detail(sight, _job(sight, uuid)))
+
+
+def _job_detail(sight: Sight, job: Job) -> dict[str, Any]:
+    edges = DatasetEdge.objects.filter(job=job, valid_to=None)
+    whole = hides_nothing(job, described=sight.described)
+    custom = JobProperties.objects.filter(job=job).first()
+    return {
+        **_job_data(job, latest_runs_of([job.pk]).get(job.pk)),
+        "inputs": _names(edges, Direction.INPUT, visible=sight.visible),
+        "outputs": _names(edges, Direction.OUTPUT, visible=sight.visible),
+        "properties": custom.values if custom else {},
+        "facets": job.facets if whole else None,
+    }
+
+
+class JobRunListView(APIView):
+    """The runs of a job, newest first unless `order` says otherwise."""
+
+    @extend_schema(
+        operation_id="catalog_jobs_runs_list",
+        parameters=[
+            OpenApiParameter("state", str, enum=RunState.values),
+            OpenApiParameter("since", datetime, description="told of not before this instant"),
+            *paging(*RUN_ORDERS),
+        ],
+        responses=RunBriefSerializer(many=True),
+    )
+    def get(self, request: Request, uuid: UUID) -> Response:
+        sight = Sight(request)
+        found = visible_runs(sight.visible).filter(job=_job(sight, uuid))
+        params = request.query_params
+        if "state" in params:
+            found = found.filter(state=params["state"])
+        if "since" in params:
+            found = found.filter(created_at__gte=read_instant(params["since"], name="since"))
+        rows, cursor = page_of(
+            found.select_related("job").defer(*RUN_HEAVY),
+            request,
+            orders=RUN_ORDERS,
+            default="-created_at",
+        )
+        members = members_of(RunBriefSerializer)
+        return listed(request, rows, cursor, render=run_brief, members=members)
 
 
 class RunView(APIView):
     """One run."""
 
-    @extend_schema(operation_id="catalog_runs_retrieve", responses=RunSerializer)
+    @extend_schema(
+        operation_id="catalog_runs_retrieve",
+        parameters=[FIELDS, IF_NONE_MATCH],
+        responses=RunSerializer,
+    )
     def get(self, request: Request, uuid: UUID) -> Response:
         sight = Sight(request)
         runs = visible_runs(sight.visible)
@@ -121,7 +208,8 @@ class RunView(APIView):
         uses = RunDataset.objects.filter(run=run)
         whole = run_hides_nothing(run, described=sight.described)
         parent = runs.filter(children=run).values_list("pk", flat=True).first()
-        return Response(
+        return answer(
+            request,
             {
                 **run_brief(run),
                 "nominal_start": run.nominal_start,
@@ -130,22 +218,8 @@ class RunView(APIView):
                 "inputs": _names(uses, Direction.INPUT, visible=sight.visible),
                 "outputs": _names(uses, Direction.OUTPUT, visible=sight.visible),
                 "facets": facets_of_run(run) if whole else None,
-            }
+            },
         )
-
-
-def _after(runs: QuerySet[Run], request: Request) -> QuerySet[Run]:
-    """The runs that follow the cursor."""
-    raw = request.query_params.get("cursor")
-    if not raw:
-        return runs
-    value = decode_cursor(raw)
-    try:
-        created_at, uuid = value
-        older = runs.filter(created_at__lt=created_at)
-        return older | runs.filter(created_at=created_at, uuid__lt=UUID(uuid))
-    except (TypeError, ValueError, AttributeError):
-        raise InvalidInputError("`cursor` must be one that a former page gave") from None
 
 
 def _job(sight: Sight, uuid: UUID) -> Job:

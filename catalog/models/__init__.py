@@ -3,6 +3,7 @@
 from catalog.models.dataset import Dataset, DatasetOwner, DatasetSymlink
 from catalog.models.domain import Domain, DomainSteward
 from catalog.models.field import Field
+from catalog.models.glossary import DatasetTerm, FieldTerm, GlossaryTerm
 from catalog.models.job import Job, JobTelling, JobVersion, Run, RunEvent, RunState
 from catalog.models.lineage import (
     ColumnLineage,
@@ -13,12 +14,22 @@ from catalog.models.lineage import (
     RunDataset,
 )
 from catalog.models.namespace import DataSource, Namespace
+from catalog.models.product import DataProduct, DataProductOwner, DataProductPort
+from catalog.models.properties import (
+    DomainProperties,
+    FieldProperties,
+    JobProperties,
+    PropertyDefinition,
+)
 from catalog.models.removal import JobRemoval
 from catalog.models.tag import DatasetTag, FieldTag, Tag
 from catalog.models.version import DatasetVersion
 
 __all__ = [
     "ColumnLineage",
+    "DataProduct",
+    "DataProductOwner",
+    "DataProductPort",
     "DataSource",
     "Dataset",
     "DatasetEdge",
@@ -26,18 +37,25 @@ __all__ = [
     "DatasetSymlink",
     "DatasetTag",
     "DatasetTelling",
+    "DatasetTerm",
     "DatasetVersion",
     "Domain",
+    "DomainProperties",
     "DomainSteward",
     "EdgeLog",
     "Field",
     "FieldEdge",
+    "FieldProperties",
     "FieldTag",
+    "FieldTerm",
+    "GlossaryTerm",
     "Job",
+    "JobProperties",
     "JobRemoval",
     "JobTelling",
     "JobVersion",
     "Namespace",
+    "PropertyDefinition",
     "Run",
     "RunDataset",
     "RunEvent",

@@ -8,7 +8,9 @@ from django.db import transaction
 
 from catalog.models import Dataset, DatasetOwner, DatasetSymlink, Domain
 from catalog.models.dataset import DatasetKind, DatasetStructure
+from catalog.models.properties import PropertyTarget
 from catalog.services.merging import merge_datasets
+from catalog.services.properties import load_checks
 from catalog.services.search import refresh_search_text
 from catalog.services.tags import tag_dataset, tag_field, untag_dataset, untag_field
 from catalog.services.versions import record_version
@@ -36,7 +38,6 @@ __all__ = [
 MAX_NAMESPACE = 500
 MAX_NAME = 1000
 MAX_DESCRIPTION = 100_000
-MAX_PROPERTIES_BYTES = 100_000
 
 
 @transaction.atomic
@@ -113,13 +114,10 @@ def move_to_domain(dataset: Dataset, *, domain: Domain | None, actor: str) -> No
 
 @transaction.atomic
 def set_properties(dataset: Dataset, *, properties: dict[str, Any], actor: str) -> None:
-    """Replace the custom properties (a JSON object of at most 100 kB)."""
-    import orjson
-
-    if not isinstance(properties, dict) or len(orjson.dumps(properties)) > MAX_PROPERTIES_BYTES:
-        raise InvalidInputError(
-            f"`properties` must be an object of at most {MAX_PROPERTIES_BYTES} bytes"
-        )
+    """Replace the custom properties (a JSON object of at most 100 kB); each fits its declared schema."""
+    if not isinstance(properties, dict):
+        raise InvalidInputError("`properties` must be an object")
+    load_checks(PropertyTarget.DATASET).check(properties, former=dataset.properties)
     _save_changes(
         dataset, changes={"properties": properties}, action="dataset.set_properties", actor=actor
     )

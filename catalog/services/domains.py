@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 from django.utils.text import slugify
 
 from catalog.models import Domain, DomainSteward
@@ -15,10 +16,18 @@ from identity.models import User
 
 @transaction.atomic
 def create_domain(
-    *, name: str, parent: Domain | None = None, description: str = "", actor: str = "system"
+    *,
+    name: str,
+    slug: str = "",
+    parent: Domain | None = None,
+    description: str = "",
+    actor: str = "system",
 ) -> Domain:
-    """Make a domain; ConflictError if the name is taken, UnprocessableError if the tree gets too deep."""
-    domain = Domain(name=name, slug=slugify(name), parent=parent, description=description)
+    """Make a domain; ConflictError if the name is taken, UnprocessableError if the tree gets too deep.
+
+    Without `slug` it is made of the name.
+    """
+    domain = Domain(name=name, slug=slug or slugify(name), parent=parent, description=description)
     try:
         domain.clean_fields()
         domain.clean()
@@ -35,6 +44,42 @@ def create_domain(
         payload={"name": name, "parent": parent.slug if parent else None},
     )
     return domain
+
+
+@transaction.atomic
+def change_domain(domain: Domain, *, changes: dict[str, Any], actor: str) -> bool:
+    """Set name or description; tell whether anything changed. Errors as `create_domain`."""
+    differing = {key: value for key, value in changes.items() if getattr(domain, key) != value}
+    if not differing:
+        return False
+    for key, value in differing.items():
+        setattr(domain, key, value)
+    try:
+        domain.clean_fields()
+        with transaction.atomic():
+            domain.save(update_fields=[*differing])
+    except ValidationError as error:
+        raise UnprocessableError("; ".join(error.messages)) from None
+    except IntegrityError:
+        raise ConflictError(f"a domain named `{domain.name}` exists") from None
+    audit.record(
+        actor=actor, action="domain.change", resource=f"domain:{domain.slug}", payload=differing
+    )
+    return True
+
+
+@transaction.atomic
+def delete_domain(domain: Domain, *, actor: str) -> None:
+    """Remove an empty domain; ConflictError while anything is in it or below it."""
+    held = ("children", "datasets", "terms", "products")
+    if any(getattr(domain, name).exists() for name in held):
+        raise ConflictError("the domain is not empty")
+    audit.record(actor=actor, action="domain.delete", resource=f"domain:{domain.slug}")
+    try:
+        with transaction.atomic():
+            domain.delete()
+    except (ProtectedError, IntegrityError):
+        raise ConflictError("the domain is not empty") from None
 
 
 @transaction.atomic

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from catalog.models import Dataset, Field
+from catalog.services.search import refresh_search_text
+from core import audit
 from core.errors import InvalidInputError
 
 MAX_FIELD_NAME = 500
 MAX_FIELD_TYPE = 500
 MAX_FIELDS = 20_000
+MAX_DESCRIPTION = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,3 +189,22 @@ def _apply(row: Field, spec: FieldSpec, *, ordinal: int) -> bool:
     for key, value in differing.items():
         setattr(row, key, value)
     return bool(differing)
+
+
+@transaction.atomic
+def describe_field(field: Field, *, description: str, actor: str) -> bool:
+    """Set the description of a field; tell whether it was another one."""
+    if len(description) > MAX_DESCRIPTION:
+        raise InvalidInputError(f"`description` has at most {MAX_DESCRIPTION} characters")
+    if field.description == description:
+        return False
+    field.description = description
+    field.save(update_fields=["description"])
+    audit.record(
+        actor=actor,
+        action="field.describe",
+        resource=field.dataset.node_id,
+        payload={"field": field.name, "description": description},
+    )
+    refresh_search_text([field.dataset_id])
+    return True

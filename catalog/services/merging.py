@@ -26,6 +26,13 @@ MERGE_STATEMENTS = (
         SELECT m.new_id, t.tag_id, t.source, t.created_at FROM catalog_fieldtag t JOIN merged_field m ON m.old_id = t.field_id
         ON CONFLICT DO NOTHING""",
     """DELETE FROM catalog_fieldtag t USING merged_field m WHERE t.field_id = m.old_id""",
+    """INSERT INTO catalog_fieldterm (field_id, term_id, created_at)
+        SELECT m.new_id, t.term_id, t.created_at FROM catalog_fieldterm t JOIN merged_field m ON m.old_id = t.field_id
+        ON CONFLICT DO NOTHING""",
+    """DELETE FROM catalog_fieldterm t USING merged_field m WHERE t.field_id = m.old_id""",
+    """UPDATE catalog_fieldproperties p SET field_id = m.new_id FROM merged_field m WHERE p.field_id = m.old_id
+        AND NOT EXISTS (SELECT 1 FROM catalog_fieldproperties k WHERE k.field_id = m.new_id)""",
+    """DELETE FROM catalog_fieldproperties p USING merged_field m WHERE p.field_id = m.old_id""",
     """DELETE FROM catalog_field f USING merged_field m WHERE f.id = m.old_id""",
     # A field that only the source had says nothing about the schema of the target, unless that has none.
     """UPDATE catalog_field f SET dataset_id = %(target)s, removed_at = CASE WHEN
@@ -42,6 +49,14 @@ MERGE_STATEMENTS = (
         SELECT %(target)s, t.tag_id, t.source, t.created_at FROM catalog_datasettag t WHERE t.dataset_id = %(source)s
         ON CONFLICT DO NOTHING""",
     """DELETE FROM catalog_datasettag WHERE dataset_id = %(source)s""",
+    """INSERT INTO catalog_datasetterm (dataset_id, term_id, created_at)
+        SELECT %(target)s, t.term_id, t.created_at FROM catalog_datasetterm t WHERE t.dataset_id = %(source)s
+        ON CONFLICT DO NOTHING""",
+    """DELETE FROM catalog_datasetterm WHERE dataset_id = %(source)s""",
+    """INSERT INTO catalog_dataproductport (product_id, dataset_id, direction)
+        SELECT p.product_id, %(target)s, p.direction FROM catalog_dataproductport p WHERE p.dataset_id = %(source)s
+        ON CONFLICT DO NOTHING""",
+    """DELETE FROM catalog_dataproductport WHERE dataset_id = %(source)s""",
     """UPDATE catalog_datasetsymlink SET dataset_id = %(target)s WHERE dataset_id = %(source)s""",
     """UPDATE catalog_dataset SET current_version_id = NULL WHERE id = %(source)s""",
     """UPDATE catalog_datasetversion SET dataset_id = %(target)s, number = number + coalesce(

@@ -26,7 +26,13 @@ WITH fresh AS (
            FROM catalog_datasetowner o
            LEFT JOIN identity_user u ON u.id = o.user_id
            LEFT JOIN auth_group g ON g.id = o.group_id
-          WHERE o.dataset_id = d.id)
+          WHERE o.dataset_id = d.id),
+        (SELECT string_agg(concat_ws(' ', g.name, translate(g.synonyms::text, '[]",', '    ')), ' ' ORDER BY g.name)
+           FROM catalog_glossaryterm g WHERE g.id IN (
+               SELECT dt.term_id FROM catalog_datasetterm dt WHERE dt.dataset_id = d.id
+               UNION
+               SELECT ft.term_id FROM catalog_fieldterm ft JOIN catalog_field f ON f.id = ft.field_id
+                WHERE f.dataset_id = d.id AND f.removed_at IS NULL))
     ), %(limit)s) AS text
     FROM catalog_dataset d WHERE d.id = ANY(%(ids)s)
 )

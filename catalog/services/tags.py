@@ -8,7 +8,7 @@ from catalog.models import Dataset, DatasetTag, Field, FieldTag, Tag
 from catalog.models.tag import TAG_PATTERN, TagSource
 from catalog.services.search import refresh_search_text
 from core import audit
-from core.errors import InvalidInputError
+from core.errors import ConflictError, InvalidInputError
 
 MAX_TAG_NAME = 100
 
@@ -83,3 +83,12 @@ def describe_tag(tag: Tag, *, description: str, actor: str) -> None:
             resource=f"tag:{tag.name}",
             payload={"description": description},
         )
+
+
+@transaction.atomic
+def remove_tag(tag: Tag, *, actor: str) -> None:
+    """Take a word out of the vocabulary; ConflictError while anything bears it."""
+    if tag.dataset_tags.exists() or tag.field_tags.exists():
+        raise ConflictError("the tag is in use; take it off first")
+    audit.record(actor=actor, action="tag.remove", resource=f"tag:{tag.name}")
+    tag.delete()

@@ -11,7 +11,14 @@ from tests.factories.identity import api_client, page_client
 pytestmark = pytest.mark.django_db
 
 MODELS = [*admin.site._registry]
-SUPERUSER_ONLY = {"job", "run", "runevent", "auditrecord", "auditcheckpoint"}
+SUPERUSER_ONLY = {
+    "propertydefinition",
+    "job",
+    "run",
+    "runevent",
+    "auditrecord",
+    "auditcheckpoint",
+}
 
 
 def changelist(model) -> str:

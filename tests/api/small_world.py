@@ -12,6 +12,8 @@ from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
 from pyiceberg.types import NestedField, StringType
 
 from catalog.models import DatasetVersion, Run
+from catalog.services.glossary import create_term
+from catalog.services.products import create_product
 from core.clock import utc_now
 from governance.models import AuditRecord
 from identity.models import ApiToken
@@ -68,12 +70,18 @@ def make_small_world() -> SmallWorld:
     rows["version"] = DatasetVersion.objects.create(
         dataset=base.passengers, number=1, schema=[{"name": "email", "type": "string"}]
     )
+    _add_vocabulary(base, rows)
     _add_ingestion_and_processing(base, rows)
     _add_models(base, rows)
     _add_storage(base, rows)
     assert AuditRecord.objects.exists()
     assert ApiToken.objects.exists()
     return SmallWorld(base, outsider_of_staff, rows)
+
+
+def _add_vocabulary(base: World, rows: dict[str, object]) -> None:
+    rows["term"] = create_term(domain=base.sales, name="hidden-term", actor="system")
+    rows["product"] = create_product(domain=base.sales, name="hidden-product", actor="system")
 
 
 def _add_ingestion_and_processing(base: World, rows: dict[str, object]) -> None:

@@ -42,6 +42,7 @@ OBJECTS: dict[str, dict[str, tuple[str, str]]] = {
         "field": ("field", "uuid"),
         "number": ("version", "number"),
         "name": ("user", "username"),
+        "term": ("term", "uuid"),
         "key": ("object", "key"),
     },
     "api/v1/catalog/datasets/<uuid>/objects": {
@@ -49,6 +50,14 @@ OBJECTS: dict[str, dict[str, tuple[str, str]]] = {
         "key": ("object", "key"),
     },
     "api/v1/catalog/domains/": {"slug": ("domain", "slug"), "name": ("user", "username")},
+    "api/v1/catalog/products/": {
+        "uuid": ("product", "uuid"),
+        "dataset": ("dataset", "uuid"),
+        "name": ("user", "username"),
+    },
+    "api/v1/catalog/properties/": {},
+    "api/v1/catalog/tags/": {},
+    "api/v1/catalog/terms/": {"uuid": ("term", "uuid")},
     "api/v1/catalog/jobs/": {"uuid": ("job", "uuid")},
     "api/v1/catalog/runs/": {"uuid": ("run", "uuid")},
     "api/v1/namespaces/": {
@@ -91,6 +100,9 @@ OBJECTS: dict[str, dict[str, tuple[str, str]]] = {
 }
 # Parameters that name nothing which somebody could find out about.
 NEUTRAL = {
+    # Everybody may read which properties are declared: they tell of no dataset.
+    "applies_to": "dataset",
+    "name": "retention",
     "tag": "gold",
     "field": "email",
     "filename": "a.csv",

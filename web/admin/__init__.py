@@ -14,9 +14,9 @@ for _model in [*admin.site._registry]:  # noqa: SLF001 - there is no public list
     admin.site.unregister(_model)
 AdminSite.login = staticmethod(sign_in_for_admin)  # type: ignore[method-assign,assignment]
 
-from web.admin import catalog, governance, identity, policies, storage  # noqa: E402
+from web.admin import catalog, governance, identity, policies, storage, vocabulary  # noqa: E402
 
-__all__ = ["catalog", "governance", "identity", "policies", "storage"]
+__all__ = ["catalog", "governance", "identity", "policies", "storage", "vocabulary"]
 
 for _app in ("ingestion", "processing", "serving"):
     if [*apps.get_app_config(_app).get_models()]:

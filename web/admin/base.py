@@ -10,11 +10,11 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.admin import ModelAdmin, TabularInline
 
-from catalog.models import Dataset, Domain
+from catalog.models import Dataset, Domain, GlossaryTerm
 from core import audit
 from core.errors import LakewardenError
 from governance.policy.types import Action
-from web.access import administered_domains, current_user, may, visible_datasets
+from web.access import administered_domains, current_user, may, visible_datasets, visible_terms
 
 
 def is_staff(request: HttpRequest) -> bool:
@@ -47,11 +47,13 @@ class LimitedChoicesMixin:
 
 
 def limited_choices(request: HttpRequest, model: type[Model]) -> QuerySet[Any] | None:
-    """The datasets or domains that the viewer manages; None for other models."""
+    """The datasets or domains that the viewer manages, the terms that they may know of; None for other models."""
     if model is Dataset:
         return visible_datasets(request, Action.MANAGE)
     if model is Domain:
         return administered_domains(request)
+    if model is GlossaryTerm:
+        return visible_terms(request)
     return None
 
 

@@ -15,11 +15,13 @@ from catalog.models import (
     Dataset,
     DatasetOwner,
     DatasetTag,
+    DatasetTerm,
     DatasetVersion,
     Domain,
     DomainSteward,
     Field,
     FieldTag,
+    FieldTerm,
     Job,
     Run,
     RunEvent,
@@ -140,6 +142,12 @@ class DatasetTagInline(AddAndRemoveInline):
     autocomplete_fields = ["tag"]
 
 
+class DatasetTermInline(AddAndRemoveInline):
+    model = DatasetTerm
+    fields = ["term"]
+    autocomplete_fields = ["term"]
+
+
 class OwnerInline(AddAndRemoveInline):
     model = DatasetOwner
     formset = SubjectFormSet
@@ -197,7 +205,7 @@ class DatasetAdmin(KernelAdmin):
     ordering = ["name", "pk"]
     readonly_fields = ["namespace", "name", "kind", "structure", "media_type", "links"]
     fields = [*readonly_fields, "domain", "description", "properties"]
-    inlines = [OwnerInline, DatasetTagInline, FieldInline, VersionInline]
+    inlines = [OwnerInline, DatasetTagInline, DatasetTermInline, FieldInline, VersionInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).filter(deleted_at=None)
@@ -251,6 +259,12 @@ class FieldTagInline(AddAndRemoveInline):
     autocomplete_fields = ["tag"]
 
 
+class FieldTermInline(AddAndRemoveInline):
+    model = FieldTerm
+    fields = ["term"]
+    autocomplete_fields = ["term"]
+
+
 @admin.register(Field)
 class FieldAdmin(KernelAdmin):
     list_display = ["name", "type", "dataset", "tags"]
@@ -258,7 +272,7 @@ class FieldAdmin(KernelAdmin):
     search_fields = ["name", "dataset__name"]
     readonly_fields = ["dataset", "name", "type", "nullable", "ordinal"]
     fields = [*readonly_fields, "description"]
-    inlines = [FieldTagInline]
+    inlines = [FieldTagInline, FieldTermInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request).filter(removed_at=None, dataset__deleted_at=None)
@@ -321,7 +335,7 @@ class History(ReadOnlyMixin, SuperuserAdmin):
 @admin.register(Job)
 class JobAdmin(History):
     list_display = ["name", "namespace", "type", "updated_at"]
-    search_fields = ["name", "namespace"]
+    search_fields = ["name", "namespace", "search_text"]
 
 
 @admin.register(Run)

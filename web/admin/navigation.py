@@ -15,6 +15,8 @@ FOR_STAFF: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             ("Datasets", "table", "catalog_dataset"),
             ("Fields", "view_column", "catalog_field"),
             ("Tags", "sell", "catalog_tag"),
+            ("Glossary", "menu_book", "catalog_glossaryterm"),
+            ("Data products", "inventory_2", "catalog_dataproduct"),
         ),
     ),
     (
@@ -67,6 +69,7 @@ FOR_SUPERUSERS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             ("Audit log", "history", "governance_auditrecord"),
             ("Audit checkpoints", "verified", "governance_auditcheckpoint"),
+            ("Custom properties", "tune", "catalog_propertydefinition"),
             ("Jobs", "work", "catalog_job"),
             ("Runs", "play_circle", "catalog_run"),
             ("Lineage events", "event_note", "catalog_runevent"),

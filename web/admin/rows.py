@@ -5,9 +5,25 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
-from catalog.models import DatasetOwner, DatasetTag, DomainSteward, FieldTag
+from catalog.models import (
+    DataProductOwner,
+    DataProductPort,
+    DatasetOwner,
+    DatasetTag,
+    DatasetTerm,
+    DomainSteward,
+    FieldTag,
+    FieldTerm,
+)
 from catalog.services import datasets as dataset_services
 from catalog.services.domains import add_steward
+from catalog.services.glossary import link_dataset, link_field, unlink_dataset, unlink_field
+from catalog.services.products import (
+    add_port,
+    add_product_owner,
+    remove_port,
+    remove_product_owner,
+)
 from catalog.services.tags import tag_dataset, tag_field, untag_dataset, untag_field
 from core.errors import InvalidInputError
 from identity.models import User
@@ -36,6 +52,14 @@ def _add_row(row: Any, *, actor: str) -> None:
             tag_field(row.field, tag=row.tag.name, actor=actor)
         case DatasetOwner():
             dataset_services.add_owner(row.dataset, owner=_subject(row), actor=actor)
+        case DatasetTerm():
+            link_dataset(row.dataset, term=row.term, actor=actor)
+        case FieldTerm():
+            link_field(row.field, term=row.term, actor=actor)
+        case DataProductOwner():
+            add_product_owner(row.product, owner=_subject(row), actor=actor)
+        case DataProductPort():
+            add_port(row.product, dataset=row.dataset, direction=row.direction, actor=actor)
         case DomainSteward():
             add_steward(row.domain, steward=_subject(row), actor=actor)
 
@@ -48,12 +72,20 @@ def _remove_row(request: HttpRequest, row: Any, *, actor: str) -> None:
             untag_field(row.field, tag=row.tag.name, actor=actor)
         case DatasetOwner():
             dataset_services.remove_owner(row.dataset, owner=_subject(row), actor=actor)
+        case DatasetTerm():
+            unlink_dataset(row.dataset, term=row.term, actor=actor)
+        case FieldTerm():
+            unlink_field(row.field, term=row.term, actor=actor)
+        case DataProductOwner():
+            remove_product_owner(row.product, owner=_subject(row), actor=actor)
+        case DataProductPort():
+            remove_port(row.product, dataset=row.dataset, direction=row.direction, actor=actor)
         case DomainSteward():
             record_change(request, row, "delete")
             row.delete()
 
 
-def _subject(row: DatasetOwner | DomainSteward) -> User | Group:
+def _subject(row: DataProductOwner | DatasetOwner | DomainSteward) -> User | Group:
     """The user or the group; the form saw to it that it is one of them."""
     subject = row.user or row.group
     if subject is None:

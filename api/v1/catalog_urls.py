@@ -1,0 +1,34 @@
+"""Routes of the catalog's vocabulary."""
+
+from django.urls import path
+
+from api.v1.glossary import DatasetTermView, FieldTermView, TermListView, TermView
+from api.v1.products import ProductListView, ProductOwnerView, ProductPortView, ProductView
+from api.v1.properties import PropertyListView, PropertyView
+
+DATASET = "catalog/datasets/<uuid:uuid>"
+PRODUCT = "catalog/products/<uuid:uuid>"
+PORT = "<uuid:dataset>"
+
+urlpatterns = [
+    path("catalog/terms", TermListView.as_view(), name="terms"),
+    path("catalog/terms/<uuid:uuid>", TermView.as_view(), name="term"),
+    path(f"{DATASET}/terms/<uuid:term>", DatasetTermView.as_view(), name="dataset-term"),
+    path(
+        f"{DATASET}/fields/<uuid:field>/terms/<uuid:term>",
+        FieldTermView.as_view(),
+        name="field-term",
+    ),
+    path("catalog/products", ProductListView.as_view(), name="products"),
+    path(PRODUCT, ProductView.as_view(), name="product"),
+    path(f"{PRODUCT}/owners/users/<str:name>", ProductOwnerView.as_view(), {"kind": "users"}),
+    path(f"{PRODUCT}/owners/groups/<str:name>", ProductOwnerView.as_view(), {"kind": "groups"}),
+    path(f"{PRODUCT}/inputs/{PORT}", ProductPortView.as_view(), {"direction": "inputs"}),
+    path(f"{PRODUCT}/outputs/{PORT}", ProductPortView.as_view(), {"direction": "outputs"}),
+    path("catalog/properties", PropertyListView.as_view(), name="properties"),
+    path(
+        "catalog/properties/<str:applies_to>/<str:name>",
+        PropertyView.as_view(),
+        name="property",
+    ),
+]
