@@ -1,7 +1,14 @@
-"""Routes of the catalog's vocabulary."""
+"""Routes of the catalog's vocabulary, contracts and DCAT."""
 
 from django.urls import path
 
+from api.v1.contracts import (
+    ContractDriftView,
+    ContractVersionListView,
+    ContractVersionView,
+    ContractView,
+)
+from api.v1.dcat import DcatView
 from api.v1.glossary import DatasetTermView, FieldTermView, TermListView, TermView
 from api.v1.products import ProductListView, ProductOwnerView, ProductPortView, ProductView
 from api.v1.properties import PropertyListView, PropertyView
@@ -11,6 +18,11 @@ PRODUCT = "catalog/products/<uuid:uuid>"
 PORT = "<uuid:dataset>"
 
 urlpatterns = [
+    path("catalog/dcat", DcatView.as_view(), name="catalog-dcat"),
+    path(f"{DATASET}/contract", ContractView.as_view(), name="contract"),
+    path(f"{DATASET}/contract/drift", ContractDriftView.as_view(), name="contract-drift"),
+    path(f"{DATASET}/contract/versions", ContractVersionListView.as_view()),
+    path(f"{DATASET}/contract/versions/<int:number>", ContractVersionView.as_view()),
     path("catalog/terms", TermListView.as_view(), name="terms"),
     path("catalog/terms/<uuid:uuid>", TermView.as_view(), name="term"),
     path(f"{DATASET}/terms/<uuid:term>", DatasetTermView.as_view(), name="dataset-term"),

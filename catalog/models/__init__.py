@@ -1,5 +1,6 @@
 """The models of `catalog`, one noun a file."""
 
+from catalog.models.contract import DataContract
 from catalog.models.dataset import Dataset, DatasetOwner, DatasetSymlink
 from catalog.models.domain import Domain, DomainSteward
 from catalog.models.field import Field
@@ -27,6 +28,7 @@ from catalog.models.version import DatasetVersion
 
 __all__ = [
     "ColumnLineage",
+    "DataContract",
     "DataProduct",
     "DataProductOwner",
     "DataProductPort",

@@ -57,6 +57,8 @@ MERGE_STATEMENTS = (
         SELECT p.product_id, %(target)s, p.direction FROM catalog_dataproductport p WHERE p.dataset_id = %(source)s
         ON CONFLICT DO NOTHING""",
     """DELETE FROM catalog_dataproductport WHERE dataset_id = %(source)s""",
+    """UPDATE catalog_datacontract SET dataset_id = %(target)s, number = number + coalesce(
+        (SELECT max(number) FROM catalog_datacontract WHERE dataset_id = %(target)s), 0) WHERE dataset_id = %(source)s""",
     """UPDATE catalog_datasetsymlink SET dataset_id = %(target)s WHERE dataset_id = %(source)s""",
     """UPDATE catalog_dataset SET current_version_id = NULL WHERE id = %(source)s""",
     """UPDATE catalog_datasetversion SET dataset_id = %(target)s, number = number + coalesce(

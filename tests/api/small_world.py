@@ -12,6 +12,7 @@ from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
 from pyiceberg.types import NestedField, StringType
 
 from catalog.models import DatasetVersion, Run
+from catalog.services.contracts import put_contract
 from catalog.services.glossary import create_term
 from catalog.services.products import create_product
 from core.clock import utc_now
@@ -82,6 +83,13 @@ def make_small_world() -> SmallWorld:
 def _add_vocabulary(base: World, rows: dict[str, object]) -> None:
     rows["term"] = create_term(domain=base.sales, name="hidden-term", actor="system")
     rows["product"] = create_product(domain=base.sales, name="hidden-product", actor="system")
+    put_contract(
+        base.passengers,
+        document={"id": "hidden-contract", "version": "1"},
+        source="{}",
+        media_type="application/json",
+        actor="system",
+    )
 
 
 def _add_ingestion_and_processing(base: World, rows: dict[str, object]) -> None:

@@ -17,6 +17,7 @@ FOR_STAFF: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             ("Tags", "sell", "catalog_tag"),
             ("Glossary", "menu_book", "catalog_glossaryterm"),
             ("Data products", "inventory_2", "catalog_dataproduct"),
+            ("Contracts", "handshake", "catalog_datacontract"),
         ),
     ),
     (

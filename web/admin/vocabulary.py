@@ -1,4 +1,4 @@
-"""Glossary terms, data products and property definitions."""
+"""Glossary terms, data products, property definitions and contracts."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from catalog.models import (
+    DataContract,
     DataProduct,
     DataProductOwner,
     DataProductPort,
@@ -17,7 +18,7 @@ from catalog.models import (
 from catalog.services import glossary, products
 from catalog.services.properties import change_property, define_property, remove_property
 from web.access import administered_domains, current_user, visible_datasets
-from web.admin.base import StaffAdmin, SuperuserAdmin, is_staff
+from web.admin.base import KernelAdmin, ReadOnlyMixin, StaffAdmin, SuperuserAdmin, is_staff
 from web.admin.catalog import AddAndRemoveInline, SubjectFormSet
 from web.admin.rows import save_rows
 
@@ -157,3 +158,14 @@ class PropertyDefinitionAdmin(SuperuserAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         remove_property(obj, actor=current_user(request).username)
+
+
+@admin.register(DataContract)
+class DataContractAdmin(ReadOnlyMixin, KernelAdmin):
+    """Every version that was put; a new one comes through the API."""
+
+    list_display = ["dataset", "number", "actor", "created_at"]
+    list_select_related = ["dataset"]
+    search_fields = ["dataset__name"]
+    ordering = ["-created_at"]
+    exclude = ["document"]
