@@ -5,7 +5,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from catalog.services import events
+from catalog.services import edge_log, events
 from catalog.services import runs as run_services
 
 
@@ -27,3 +27,9 @@ def sweep_events() -> None:
 def mark_stale_runs() -> None:
     """Mark runs in progress that nothing was heard of for `LAKEWARDEN_STALE_RUN_HOURS`."""
     run_services.mark_stale_runs(silent_for=timedelta(hours=settings.LAKEWARDEN.stale_run_hours))
+
+
+@shared_task(name="catalog.trim_edge_log")
+def trim_edge_log() -> None:
+    """Delete old entries of the edge log."""
+    edge_log.trim_edge_log()

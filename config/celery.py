@@ -20,6 +20,7 @@ app.conf.beat_schedule = {
     "sweep-events": {"task": "catalog.sweep_events", "schedule": crontab(hour=2, minute=31)},
     "mark-stale-runs": {"task": "catalog.mark_stale_runs", "schedule": crontab(minute="*/10")},
     "expire-grants": {"task": "governance.expire_grants", "schedule": 5.0},
+    "trim-edge-log": {"task": "catalog.trim_edge_log", "schedule": crontab(minute=23)},
     "seal-audit": {"task": "governance.seal_audit", "schedule": 2.0},
     "sweep-sources": {
         "task": "ingestion.sweep_sources",

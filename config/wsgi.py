@@ -1,5 +1,6 @@
 """The WSGI entry point that granian serves."""
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -11,3 +12,7 @@ _django = get_wsgi_application()
 from api.openlineage.short_cut import with_short_cut  # noqa: E402 - it needs the settings and the apps
 
 application = with_short_cut(_django)
+
+# What is loaded by now stays: the garbage collector need not look at it again with every large answer.
+gc.collect()
+gc.freeze()

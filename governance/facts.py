@@ -49,7 +49,7 @@ GRANT_MODELS: tuple[type[GrantBase], ...] = (
     DomainGroupGrant,
 )
 
-# guardian permission codenames begin with these; `administer` comes by role only and is never granted
+# guardian permission codenames begin with these; `administer` comes by role only, `trace` by policy only, neither is granted
 ACTION_BY_VERB: Mapping[str, Action] = {
     "discover": Action.DISCOVER,
     "view": Action.VIEW_METADATA,
@@ -62,10 +62,10 @@ VERB_BY_ACTION: Mapping[Action, str] = {action: verb for verb, action in ACTION_
 
 # What a token with a scope may at most do; sending lineage needs no right on a dataset.
 _SCOPE_ACTIONS: Mapping[str, frozenset[Action]] = {
-    Scope.READ: frozenset({Action.READ}),
+    Scope.READ: frozenset({Action.READ, Action.TRACE}),
     Scope.WRITE: frozenset({Action.WRITE, Action.MANAGE}),
     Scope.LINEAGE: frozenset(),
-    Scope.ADMIN: frozenset({Action.ADMINISTER}),
+    Scope.ADMIN: frozenset({Action.ADMINISTER, Action.TRACE}),
 }
 
 

@@ -32,6 +32,7 @@ from governance.models import (
 )
 from governance.policy import decide, restrict
 from governance.policy.decide import missing
+from governance.policy.predicates import NOTHING
 from governance.policy.types import (
     Action,
     Decision,
@@ -60,6 +61,7 @@ __all__ = [
     "requests_to_decide",
     "require",
     "require_domain",
+    "traceable_datasets",
     "visible_datasets",
     "visible_domains",
     "visible_grants",
@@ -78,6 +80,17 @@ def visible_datasets(
     facts = facts or load_facts(principal)
     condition = to_condition(restrict(principal, action, facts), domains=facts.domains)
     return Dataset.objects.live().filter(condition)
+
+
+def traceable_datasets(
+    principal: Principal, *, facts: Facts | None = None
+) -> QuerySet[Dataset] | None:
+    """The live datasets that the principal may know to be there without a name; None where no policy says so."""
+    facts = facts or load_facts(principal)
+    predicate = restrict(principal, Action.TRACE, facts)
+    if predicate == NOTHING:
+        return None
+    return Dataset.objects.live().filter(to_condition(predicate, domains=facts.domains))
 
 
 def visible_domains(principal: Principal, *, facts: Facts | None = None) -> QuerySet[Domain]:

@@ -4,8 +4,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.views.decorators.http import require_http_methods
 
 from api.openlineage.access import answer_problems
+from api.openlineage.impact import get_impact
 from api.openlineage.reading import get_column_lineage, get_lineage
 from api.openlineage.receiver import receive_batch, receive_event
+from api.openlineage.ways import get_path
 
 
 @answer_problems
@@ -30,3 +32,17 @@ def lineage_batch(request: HttpRequest) -> HttpResponse:
 def column_lineage(request: HttpRequest) -> HttpResponse:
     """GET the graph of fields around a node."""
     return get_column_lineage(request)
+
+
+@require_http_methods(["GET"])
+@answer_problems
+def impact(request: HttpRequest) -> HttpResponse:
+    """GET what is downstream of a node, who owns it, and when it runs next."""
+    return get_impact(request)
+
+
+@require_http_methods(["GET"])
+@answer_problems
+def path_between(request: HttpRequest) -> HttpResponse:
+    """GET the shortest ways between two nodes."""
+    return get_path(request)

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from api.principal import caller
 from catalog.models import Dataset, Domain
 from core.errors import InvalidInputError, NotFoundError
+from governance.facts import VERB_BY_ACTION
 from governance.policy.types import Action, Decision, Principal
 from governance.queries import (
     decide_on,
@@ -33,7 +34,7 @@ class NewGrantSerializer(serializers.Serializer[Any]):
     group = serializers.CharField(required=False)
     dataset = serializers.UUIDField(required=False)
     domain = serializers.SlugField(required=False)
-    action = serializers.ChoiceField([str(each) for each in Action])
+    action = serializers.ChoiceField([str(each) for each in VERB_BY_ACTION])
     row_filter = serializers.CharField(required=False, allow_null=True, max_length=4096)
     columns = serializers.ListField(
         child=serializers.CharField(max_length=500), required=False, allow_null=True, min_length=1
@@ -116,9 +117,7 @@ class DecisionView(APIView):
         principal = caller(request)
         dataset = get_visible_dataset(principal, uuid)
         answers = {
-            str(each): explain(decide_on(principal, each, dataset))
-            for each in Action
-            if each is not Action.ADMINISTER
+            str(each): explain(decide_on(principal, each, dataset)) for each in VERB_BY_ACTION
         }
         return Response({"dataset": str(dataset.uuid), "decisions": answers})
 

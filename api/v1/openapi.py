@@ -21,15 +21,61 @@ NODE_ID = {
     "schema": {"type": "string"},
     "description": "`dataset:NS:NAME`, `job:NS:NAME` or `datasetField:NS:NAME:FIELD`",
 }
-DEPTH = {
-    "name": "depth",
-    "in": "query",
-    "schema": {"type": "integer", "minimum": 0, "maximum": 1000, "default": 20},
-}
+
+
+def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "schema": schema, "description": description}
+
+
+def _choice(name: str, values: tuple[str, ...], default: str, description: str) -> dict[str, Any]:
+    return _parameter(name, {"enum": list(values), "default": default}, description)
+
+
+TEXTS = {"type": "array", "items": {"type": "string"}, "maxItems": 50}
+# What every question about a graph may say.
+WALK = [
+    _parameter(
+        "depth",
+        {
+            "oneOf": [
+                {"type": "integer", "minimum": 0, "maximum": 1000},
+                {"const": "unlimited"},
+            ],
+            "default": 20,
+        },
+        "How many jobs lie on a way",
+    ),
+    _parameter(
+        "budget",
+        {"type": "integer", "minimum": 1, "maximum": 20_000, "default": 5_000},
+        "Nodes that the answer may hold; the nearest are kept",
+    ),
+    _parameter("asOf", {"type": "string", "format": "date-time"}, "The graph as it was then"),
+    _parameter("namespace", TEXTS, "Show the datasets of these only"),
+    _parameter("tag", TEXTS, "Show what bears one of these only"),
+]
+DIRECTION = _choice("direction", ("both", "upstream", "downstream"), "both", "Along the flow")
+FORMAT = _choice("format", ("json", "mermaid", "dot"), "json", "Data or a diagram's text")
 GRAPH = {
-    "description": "The graph, nearest nodes first",
-    "content": {"application/json": {"schema": {"type": "object", "required": ["graph"]}}},
+    "description": "The graph, nearest nodes first; what was cut, and where to go on",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["graph", "cut", "continueFrom", "edgesCut", "budget"],
+            }
+        },
+        "text/vnd.mermaid": {"schema": {"type": "string"}},
+        "text/vnd.graphviz": {"schema": {"type": "string"}},
+    },
 }
+
+
+def _object(description: str, *required: str) -> dict[str, Any]:
+    schema = {"type": "object", "required": list(required)}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
 EVENT = {"type": "object", "description": "RunEvent, DatasetEvent or JobEvent (OpenLineage 2-0-2)"}
 
 
@@ -55,12 +101,11 @@ LINEAGE_PATHS: dict[str, Any] = {
             responses={"200": GRAPH},
             parameters=[
                 NODE_ID,
-                DEPTH,
-                {
-                    "name": "direction",
-                    "in": "query",
-                    "schema": {"enum": ["both", "upstream", "downstream"], "default": "both"},
-                },
+                DIRECTION,
+                *WALK,
+                _choice("level", ("table", "column"), "table", "Datasets and jobs, or fields"),
+                _parameter("collapse", {"const": "jobs"}, "Dataset to dataset"),
+                FORMAT,
             ],
         ),
         "post": _operation(
@@ -93,12 +138,34 @@ LINEAGE_PATHS: dict[str, Any] = {
             responses={"200": GRAPH},
             parameters=[
                 NODE_ID,
-                DEPTH,
-                {
-                    "name": "withDownstream",
-                    "in": "query",
-                    "schema": {"type": "boolean", "default": False},
-                },
+                _parameter(
+                    "withDownstream",
+                    {"type": "boolean", "default": False},
+                    "What derives from the fields, too",
+                ),
+                *WALK,
+                FORMAT,
+            ],
+        ),
+    },
+    "/api/v1/catalog/lineage/impact": {
+        "get": _operation(
+            "lineage_impact_retrieve",
+            "What is downstream of a node, who owns it, and when it runs next",
+            responses={"200": _object("Nearest first", "datasets", "models", "jobs", "hidden")},
+            parameters=[NODE_ID, *WALK[:3]],
+        ),
+    },
+    "/api/v1/catalog/lineage/path": {
+        "get": _operation(
+            "lineage_path_retrieve",
+            "The shortest ways between two nodes",
+            responses={"200": _object("The ways", "length", "paths", "graph", "cut")},
+            parameters=[
+                {**NODE_ID, "name": "from"},
+                {**NODE_ID, "name": "to"},
+                {**DIRECTION, "schema": {**DIRECTION["schema"], "default": "downstream"}},
+                FORMAT,
             ],
         ),
     },

@@ -1,13 +1,10 @@
-"""Walking a graph nearest first, within a depth and a node budget. Plain Python: the edges come from a function."""
+"""What a walk over a lineage graph found."""
 
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 NodeT = TypeVar("NodeT", bound=Hashable)
-
-# (frontier, most nodes wanted) → neighbours of the frontier, in a stable order; more than wanted do no harm.
-Expand = Callable[[Collection[NodeT], int], Iterable[NodeT]]
 
 
 @dataclass(frozen=True)
@@ -23,27 +20,6 @@ class Walk(Generic[NodeT]):
     def nodes(self) -> list[NodeT]:
         """Nearest first."""
         return list(self.distances)
-
-
-def walk(start: Iterable[NodeT], *, depth: int, budget: int, expand: Expand[NodeT]) -> Walk[NodeT]:
-    """Every node within `depth` steps of `start`, nearest first, at most `budget` of them (`start` is always in).
-
-    `expand` is called once a level. What the budget leaves out is told: `cut`, and the nodes to go on from.
-    """
-    distances = dict.fromkeys(start, 0)
-    frontier = list(distances)
-    for distance in range(1, depth + 1):
-        if not frontier:
-            break
-        room = budget - len(distances)
-        neighbours = dict.fromkeys(expand(frontier, room + len(distances) + 1))
-        fresh = [node for node in neighbours if node not in distances]
-        if len(fresh) > room:
-            distances |= dict.fromkeys(fresh[: max(room, 0)], distance)
-            return Walk(distances, cut=True, open_ends=tuple(frontier))
-        distances |= dict.fromkeys(fresh, distance)
-        frontier = fresh
-    return Walk(distances)
 
 
 def join_walks(*walks: Walk[NodeT]) -> Walk[NodeT]:

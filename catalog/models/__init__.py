@@ -11,6 +11,7 @@ from catalog.models.lineage import (
     DatasetEdge,
     DatasetTelling,
     EdgeLog,
+    EdgeLogHorizon,
     FieldEdge,
     RunDataset,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "DomainProperties",
     "DomainSteward",
     "EdgeLog",
+    "EdgeLogHorizon",
     "Field",
     "FieldEdge",
     "FieldProperties",

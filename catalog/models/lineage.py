@@ -132,9 +132,8 @@ class EdgeKind(models.IntegerChoices):
 class EdgeLog(models.Model):
     """Each opening and closing of an edge, in the order of writing: what a graph in memory is brought up to date from.
 
-    Written by triggers on the two edge tables (migration 0005), so that no path forgets it. Commits may overtake
-    each other: a reader goes on only below the oldest transaction in progress (`pg_snapshot_xmin`), and takes
-    what it sees above that again.
+    Written by triggers on the two edge tables (migration 0006), so that no path forgets it. Commits may overtake
+    each other: how a reader misses none of them is in `catalog.queries.lineage.log`.
     """
 
     seq = models.BigAutoField(primary_key=True)
@@ -155,3 +154,23 @@ class EdgeLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seq} {'+' if self.opened else '-'}{self.edge_id}"
+
+
+class EdgeLogHorizon(models.Model):
+    """One row: how far the log was trimmed, and how often all graphs in memory were asked to be loaded anew.
+
+    No row stands for zeros.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    # INVARIANT: no entry up to this number is left, and no transaction can still write one.
+    trimmed_to = models.BigIntegerField(default=0)
+    generation = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(pk=1), name="edge_log_horizon_is_one_row"),
+        ]
+
+    def __str__(self) -> str:
+        return f"trimmed to {self.trimmed_to}, generation {self.generation}"

@@ -3,14 +3,43 @@
 Namespaces and names may hold colons themselves (`kafka://host:9092`), so each way to split is looked up.
 """
 
-from django.db.models import Q, QuerySet
+from datetime import datetime
+from typing import Final, NamedTuple
 
-from catalog.models import Dataset, DatasetSymlink, Field, Job
+import numpy as np
+
+from catalog.queries.lineage.rows import fetch
+from catalog.queries.lineage.sight import Sight
 from core.errors import InvalidInputError, NotFoundError
 
 MAX_NODE_ID = 2_200
 MAX_COLONS = 40
 KINDS = {"dataset": "dataset", "job": "job", "datasetField": "field", "field": "field"}
+
+# Datasets that bear one of the names: their own name before a symlink, a long namespace before a short one.
+_DATASETS: Final = """
+WITH wanted AS (SELECT * FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS w(namespace, name, place))
+SELECT d.id, w.place, 0 AS rank FROM wanted w JOIN catalog_dataset d USING (namespace, name)
+UNION ALL
+SELECT l.dataset_id, w.place, 1 FROM wanted w JOIN catalog_datasetsymlink l USING (namespace, name)
+ORDER BY rank, place
+"""
+_JOBS: Final = """
+SELECT j.id FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS w(namespace, name, place)
+JOIN catalog_job j USING (namespace, name) ORDER BY w.place
+"""
+_DATASETS_OF_JOB: Final = """
+SELECT DISTINCT dataset_id FROM catalog_datasetedge WHERE job_id = %s AND CASE WHEN %s::timestamptz IS NULL
+    THEN valid_to IS NULL ELSE valid_from <= %s::timestamptz AND (valid_to IS NULL OR valid_to > %s::timestamptz) END
+"""
+_FIELD: Final = "SELECT id FROM catalog_field WHERE dataset_id = %s AND name = %s"
+
+
+class FieldNode(NamedTuple):
+    """A field and the dataset that it is of."""
+
+    field: int
+    dataset: int
 
 
 def split_node_id(node_id: str) -> tuple[str, str]:
@@ -28,38 +57,42 @@ def split_node_id(node_id: str) -> tuple[str, str]:
     return KINDS[prefix], rest
 
 
-def find_dataset_node(rest: str, *, visible: QuerySet[Dataset]) -> Dataset:
+def find_dataset_node(rest: str, *, visible: Sight) -> int:
     """The dataset that `NS:NAME` means, by its own name or a symlink; NotFoundError if the caller sees none."""
-    wanted = _matches(_splits(rest))
-    found = visible.filter(wanted).first()
+    found = _find_dataset(_splits(rest), visible=visible)
     if found is None:
-        links = DatasetSymlink.objects.filter(wanted).values("dataset_id")
-        found = visible.filter(pk__in=links).first()
-    if found is None:
-        raise NotFoundError("there is no such node")
+        raise _no_such_node()
     return found
 
 
-def find_field_node(rest: str, *, visible: QuerySet[Dataset]) -> Field:
+def find_field_node(rest: str, *, visible: Sight) -> FieldNode:
     """The field that `NS:NAME:FIELD` means; NotFoundError if the caller sees none."""
     for name, field in _splits(rest):
-        try:
-            dataset = find_dataset_node(name, visible=visible)
-        except NotFoundError:
+        dataset = _find_dataset(_splits(name), visible=visible)
+        if dataset is None:
             continue
-        found = Field.objects.filter(dataset=dataset, name=field).first()
-        if found is not None:
-            return found
-    raise NotFoundError("there is no such node")
+        for (found,) in fetch(_FIELD, dataset, field):
+            return FieldNode(found, dataset)
+    raise _no_such_node()
 
 
-def find_job_node(rest: str, *, visible: QuerySet[Dataset]) -> Job:
-    """The job that `NS:NAME` means; NotFoundError unless the caller may see a dataset of it."""
-    jobs = Job.objects.filter(_matches(_splits(rest)))
-    found = jobs.filter(dataset_edges__valid_to=None, dataset_edges__dataset__in=visible).first()
-    if found is None:
-        raise NotFoundError("there is no such node")
-    return found
+def find_job_node(rest: str, *, visible: Sight, at: datetime | None = None) -> int:
+    """The job that `NS:NAME` means; NotFoundError unless the caller may see a dataset that it uses (used, at `at`)."""
+    for (job,) in fetch(_JOBS, *_columns(_splits(rest))):
+        rows = fetch(_DATASETS_OF_JOB, job, at, at, at)
+        if visible.visible_among(np.array([row[0] for row in rows], dtype=np.int64)).any():
+            return int(job)
+    raise _no_such_node()
+
+
+def _find_dataset(pairs: list[tuple[str, str]], *, visible: Sight) -> int | None:
+    ids = [row[0] for row in fetch(_DATASETS, *_columns(pairs))]
+    seen = visible.visible_among(np.array(ids, dtype=np.int64)).tolist()
+    return next((key for key, is_seen in zip(ids, seen, strict=True) if is_seen), None)
+
+
+def _columns(pairs: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    return [namespace for namespace, _ in pairs], [name for _, name in pairs]
 
 
 def _splits(text: str) -> list[tuple[str, str]]:
@@ -70,8 +103,5 @@ def _splits(text: str) -> list[tuple[str, str]]:
     ]
 
 
-def _matches(pairs: list[tuple[str, str]]) -> Q:
-    wanted = Q(pk__in=[])
-    for namespace, name in pairs:
-        wanted |= Q(namespace=namespace, name=name)
-    return wanted
+def _no_such_node() -> NotFoundError:
+    return NotFoundError("there is no such node")

@@ -27,6 +27,8 @@ AttributeValue: TypeAlias = str | int | float | bool | Sequence[str | int | floa
 class Action(StrEnum):
     """What a principal may want to do with a dataset."""
 
+    # To know that something is there, between datasets that one may discover, and no more.
+    TRACE = "trace"
     DISCOVER = "discover"
     VIEW_METADATA = "view_metadata"
     READ = "read"
@@ -37,7 +39,9 @@ class Action(StrEnum):
 
 
 # Who may do the key may also do the values. INVARIANT: transitively closed; a deny travels the other way.
+# `trace` stands alone: only a policy gives it, so that nobody shows by accident that there is something hidden.
 IMPLIES: Mapping[Action, frozenset[Action]] = {
+    Action.TRACE: frozenset({Action.TRACE}),
     Action.DISCOVER: frozenset({Action.DISCOVER}),
     Action.VIEW_METADATA: frozenset({Action.VIEW_METADATA, Action.DISCOVER}),
     Action.READ: frozenset({Action.READ, Action.VIEW_METADATA, Action.DISCOVER}),

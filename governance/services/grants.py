@@ -168,7 +168,7 @@ def check_rectangle(
     On a domain only the language of the filter is checked: what a filter does not fit, it does not open.
     """
     if action not in VERB_BY_ACTION:
-        raise InvalidInputError(f"`{action}` comes with a role and is not granted")
+        raise InvalidInputError(f"`{action}` is not granted: it comes with a role or a policy")
     if action is not Action.READ and (row_filter or columns is not None):
         raise InvalidInputError("only a grant of `read` has rows and columns")
     if columns is not None and not columns:

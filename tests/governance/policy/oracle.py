@@ -6,12 +6,13 @@ It shares no code with `governance/policy/`. Row filters are a fixed set whose m
 from datetime import UTC, datetime
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-ACTIONS = ["discover", "view_metadata", "read", "write", "manage", "approve", "administer"]
+ACTIONS = ["trace", "discover", "view_metadata", "read", "write", "manage", "approve", "administer"]
 
 
 def implied(action):
     """What an action brings along, itself included."""
     return {
+        "trace": ["trace"],
         "discover": ["discover"],
         "view_metadata": ["view_metadata", "discover"],
         "read": ["read", "view_metadata", "discover"],
