@@ -1,6 +1,7 @@
 """Entries, versions, fields, tags, names: what each service promises."""
 
 import pytest
+from django.db import transaction
 
 from catalog.models import Dataset, DatasetEdge, Field, FieldEdge
 from catalog.services.datasets import (
@@ -142,3 +143,28 @@ def test_sql_tells_column_lineage_where_the_producer_does_not(order) -> None:
     record_event(event=second, sender=None)
     assert field_edges() == {("id", "name", "IDENTITY", "declared")}
     assert set(DatasetEdge.objects.values_list("origin", flat=True)) == {"declared"}
+
+
+def test_a_bare_output_tells_a_version_once_another_run_told_the_schema() -> None:
+    runs = [f"0198a3b1-7c1e-7d32-9a30-00000000000{number}" for number in (1, 2)]
+    bare, full = dataset("target"), dataset("target", fields=["name"])
+    for event in (
+        run_event(run=runs[0], at="2026-01-01T10:00:00Z", outputs=[bare]),
+        run_event(run=runs[1], at="2026-01-01T11:00:00Z", kind="RUNNING", outputs=[full]),
+        run_event(run=runs[1], at="2026-01-01T12:00:00Z", outputs=[bare]),
+    ):
+        record_event(event=event, sender=None)
+    assert str(Dataset.objects.get().versions.get().run_id) == runs[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_name_that_was_remembered_and_is_gone_is_looked_up_again_in_a_callers_transaction() -> (
+    None
+):
+    run = "0198a3b1-7c1e-7d32-9a30-000000000001"
+    first = run_event(run=run, at="2026-01-01T10:00:00Z", outputs=[dataset("target")])
+    record_event(event=first, sender=None)
+    Dataset.objects.all().delete()
+    with transaction.atomic():
+        record_event(event={**first, "eventTime": "2026-01-01T11:00:00Z"}, sender=None)
+    assert Dataset.objects.get().name == "target"

@@ -257,8 +257,10 @@ def _words_of(word: Word, *, row: DatasetRow) -> dict[str, Any]:
     found = dict(word.told.facets)
     if word.told.direction == "output":
         found[LAST_WRITTEN] = True
-    if word.content is not None and word.content.fingerprint:
-        found[VERSION] = word.content.fingerprint
+    if word.content is not None:
+        if word.content.fingerprint:
+            found[VERSION] = word.content.fingerprint
+        # With no schema told, what the dataset's schema is decides, also where there is none yet.
         if "schema" not in found:
             found[SCHEMA] = row.facets.get("schema")
     return found

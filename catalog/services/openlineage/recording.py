@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import DataError, Error, IntegrityError, OperationalError, connection, transaction
+from django.db import Error, IntegrityError, OperationalError, connection, transaction
 
 from catalog.lineage.events import Event, parse_event
 from catalog.lineage.packing import pack_event
@@ -102,20 +102,19 @@ def _try_batch(items: list[Item]) -> list[Exception | None]:
 
 
 def record_batch(items: list[Item]) -> None:
-    """Record events in one transaction, tried again where another writer came between."""
-    attempts = 1 if connection.in_atomic_block else MAX_ATTEMPTS
-    for left in range(attempts - 1, -1, -1):
+    """Record events in one transaction, or in that of the caller, tried again where another writer came between."""
+    retried: tuple[type[Exception], ...] = (IntegrityError, EntryMovedError)
+    if not connection.in_atomic_block:
+        # A broken deadlock, a server that was restarted: these end the caller's transaction, if there is one.
+        retried = (*retried, OperationalError)
+    for left in range(MAX_ATTEMPTS - 1, -1, -1):
         try:
             with transaction.atomic():
                 return _record(items)
-        except DataError:
-            raise
         except (Error, EntryMovedError) as error:
-            # Two entries became one under us, or a deadlock was broken: everything is looked up anew.
+            # What was remembered no longer holds, or two entries became one under us: everything is looked up anew.
             _forget(items)
-            if left == 0 or not isinstance(
-                error, IntegrityError | OperationalError | EntryMovedError
-            ):
+            if left == 0 or not isinstance(error, retried):
                 raise
     raise AssertionError
 
