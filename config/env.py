@@ -107,6 +107,7 @@ class LakewardenSettings:
     ingest_roots: tuple[Path, ...]
     max_body_bytes: int
     max_upload_bytes: int
+    max_import_bytes: int
     require_if_match: bool
     rate_limits: RateLimits
     trusted_proxies: int
@@ -197,6 +198,9 @@ def read_settings(environ: Mapping[str, str]) -> LakewardenSettings:
         ),
         max_upload_bytes=reader.integer(
             "LAKEWARDEN_MAX_UPLOAD_BYTES", 512 << 20, low=1 << 10, high=1 << 40
+        ),
+        max_import_bytes=reader.integer(
+            "LAKEWARDEN_MAX_IMPORT_BYTES", 16 << 30, low=1 << 10, high=1 << 44
         ),
         require_if_match=reader.flag("LAKEWARDEN_REQUIRE_IF_MATCH", default=False),
         rate_limits=_rate_limits(reader),

@@ -214,6 +214,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ProductStatusEnum": "catalog.models.product.ProductStatus",
         "PortDirectionEnum": "catalog.models.product.PortDirection",
+        "ImportStateEnum": "catalog.models.bulk.ImportState",
         "PropertyTargetEnum": "catalog.models.properties.PropertyTarget",
         "DatasetKindEnum": "catalog.models.dataset.DatasetKind",
         "HolderKindEnum": ["user", "group"],

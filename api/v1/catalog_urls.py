@@ -1,7 +1,14 @@
-"""Routes of the catalog's vocabulary, contracts and DCAT."""
+"""Routes of the catalog's vocabulary, contracts, DCAT and streams."""
 
 from django.urls import path
 
+from api.v1.bulk import (
+    ExportView,
+    ImportDetailView,
+    ImportListView,
+    ImportProblemListView,
+    ImportView,
+)
 from api.v1.contracts import (
     ContractDriftView,
     ContractVersionListView,
@@ -42,5 +49,14 @@ urlpatterns = [
         "catalog/properties/<str:applies_to>/<str:name>",
         PropertyView.as_view(),
         name="property",
+    ),
+    path("catalog/export", ExportView.as_view(), name="catalog-export"),
+    path("catalog/import", ImportView.as_view(), name="catalog-import"),
+    path("catalog/imports", ImportListView.as_view(), name="catalog-imports"),
+    path("catalog/imports/<uuid:uuid>", ImportDetailView.as_view(), name="catalog-import-detail"),
+    path(
+        "catalog/imports/<uuid:uuid>/problems",
+        ImportProblemListView.as_view(),
+        name="catalog-import-problems",
     ),
 ]

@@ -1,5 +1,6 @@
 """The models of `catalog`, one noun a file."""
 
+from catalog.models.bulk import CatalogImport, ImportProblem
 from catalog.models.contract import DataContract
 from catalog.models.dataset import Dataset, DatasetOwner, DatasetSymlink
 from catalog.models.domain import Domain, DomainSteward
@@ -28,6 +29,7 @@ from catalog.models.tag import DatasetTag, FieldTag, Tag
 from catalog.models.version import DatasetVersion
 
 __all__ = [
+    "CatalogImport",
     "ColumnLineage",
     "DataContract",
     "DataProduct",
@@ -53,6 +55,7 @@ __all__ = [
     "FieldTag",
     "FieldTerm",
     "GlossaryTerm",
+    "ImportProblem",
     "Job",
     "JobProperties",
     "JobRemoval",

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models.functions import Lower, Upper
 
 from catalog.models.domain import Domain
+from catalog.models.history import set_trackers
 from core.clock import utc_now
 from core.ids import uuid7
 
@@ -42,7 +43,7 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
         return self.filter(models.Q(search_vector=query) | models.Q(name__icontains=text))
 
 
-@pghistory.track(fields=["namespace", "name", "kind", "domain", "deleted_at"])
+@pghistory.track(*set_trackers(), fields=["namespace", "name", "kind", "domain", "deleted_at"])
 class Dataset(models.Model):
     """(`namespace`, `name`) is unique among live and deleted alike: a name that comes back is the same dataset."""
 
@@ -138,7 +139,7 @@ class DatasetSymlink(models.Model):
         return f"{self.namespace}:{self.name}"
 
 
-@pghistory.track()
+@pghistory.track(*set_trackers())
 class DatasetOwner(models.Model):
     """A user or a group that owns a dataset."""
 

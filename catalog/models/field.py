@@ -6,6 +6,7 @@ import pghistory
 from django.db import models
 
 from catalog.models.dataset import Dataset
+from catalog.models.history import set_trackers
 from core.clock import utc_now
 from core.ids import uuid7
 
@@ -16,7 +17,7 @@ class FieldQuerySet(models.QuerySet["Field"]):
         return self.filter(removed_at=None)
 
 
-@pghistory.track(fields=["dataset", "name", "type", "removed_at"])
+@pghistory.track(*set_trackers(), fields=["dataset", "name", "type", "removed_at"])
 class Field(models.Model):
     """`name` is the dotted path in a nested schema; `field_id` is Iceberg's, where there is one."""
 

@@ -7,6 +7,7 @@ from django.db.models.functions import Lower
 from catalog.models.dataset import Dataset
 from catalog.models.domain import Domain
 from catalog.models.field import Field
+from catalog.models.history import set_trackers
 from core.clock import utc_now
 from core.ids import uuid7
 
@@ -39,7 +40,7 @@ class GlossaryTerm(models.Model):
         return self.name
 
 
-@pghistory.track()
+@pghistory.track(*set_trackers())
 class DatasetTerm(models.Model):
     """The dataset holds what the term means."""
 
@@ -56,7 +57,7 @@ class DatasetTerm(models.Model):
         return str(self.term)
 
 
-@pghistory.track()
+@pghistory.track(*set_trackers())
 class FieldTerm(models.Model):
     """The field holds what the term means."""
 

@@ -6,6 +6,7 @@ from django.db import models
 
 from catalog.models.dataset import Dataset
 from catalog.models.field import Field
+from catalog.models.history import set_trackers
 from core.clock import utc_now
 
 TAG_PATTERN = r"^[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*$"
@@ -27,7 +28,7 @@ class Tag(models.Model):
         return self.name
 
 
-@pghistory.track()
+@pghistory.track(*set_trackers())
 class DatasetTag(models.Model):
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="dataset_tags")
     tag = models.ForeignKey(Tag, on_delete=models.PROTECT, related_name="dataset_tags")
@@ -43,7 +44,7 @@ class DatasetTag(models.Model):
         return str(self.tag)
 
 
-@pghistory.track()
+@pghistory.track(*set_trackers())
 class FieldTag(models.Model):
     field = models.ForeignKey(Field, on_delete=models.CASCADE, related_name="field_tags")
     tag = models.ForeignKey(Tag, on_delete=models.PROTECT, related_name="field_tags")

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.django_db
 
 MODELS = [*admin.site._registry]
 SUPERUSER_ONLY = {
+    "catalogimport",
     "propertydefinition",
     "job",
     "run",

@@ -11,7 +11,7 @@ from pyiceberg.table.metadata import new_table_metadata
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
 from pyiceberg.types import NestedField, StringType
 
-from catalog.models import DatasetVersion, Run
+from catalog.models import CatalogImport, DatasetVersion, Run
 from catalog.services.contracts import put_contract
 from catalog.services.glossary import create_term
 from catalog.services.products import create_product
@@ -83,6 +83,7 @@ def make_small_world() -> SmallWorld:
 def _add_vocabulary(base: World, rows: dict[str, object]) -> None:
     rows["term"] = create_term(domain=base.sales, name="hidden-term", actor="system")
     rows["product"] = create_product(domain=base.sales, name="hidden-product", actor="system")
+    rows["import"] = CatalogImport.objects.create(user=base.owner)
     put_contract(
         base.passengers,
         document={"id": "hidden-contract", "version": "1"},

@@ -50,6 +50,7 @@ OBJECTS: dict[str, dict[str, tuple[str, str]]] = {
         "key": ("object", "key"),
     },
     "api/v1/catalog/domains/": {"slug": ("domain", "slug"), "name": ("user", "username")},
+    "api/v1/catalog/imports/": {"uuid": ("import", "uuid")},
     "api/v1/catalog/products/": {
         "uuid": ("product", "uuid"),
         "dataset": ("dataset", "uuid"),
@@ -320,6 +321,7 @@ def test_a_session_without_a_csrf_token_changes_nothing(world):
 STRANGERS_ANSWER = {
     "api/v1/me": "the caller's own name",
     "api/v1/tokens": "the caller's own tokens",
+    "api/v1/catalog/export": "a stream of lines; `tests/api/v1/test_bulk.py` looks at each",
     "api/v1/catalog/dcat": "the catalog itself, without a dataset; see `tests/api/v1/test_contracts.py`",
     "api/v1/storage/tiers": "names and prices of the tiers, which tell of no dataset",
     "api/v1/schema": "the API's description holds no data",

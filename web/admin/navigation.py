@@ -71,6 +71,7 @@ FOR_SUPERUSERS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             ("Audit log", "history", "governance_auditrecord"),
             ("Audit checkpoints", "verified", "governance_auditcheckpoint"),
             ("Custom properties", "tune", "catalog_propertydefinition"),
+            ("Imports", "upload", "catalog_catalogimport"),
             ("Jobs", "work", "catalog_job"),
             ("Runs", "play_circle", "catalog_run"),
             ("Lineage events", "event_note", "catalog_runevent"),

@@ -1,4 +1,4 @@
-"""Glossary terms, data products, property definitions and contracts."""
+"""Glossary terms, data products, property definitions, contracts and imports."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from catalog.models import (
+    CatalogImport,
     DataContract,
     DataProduct,
     DataProductOwner,
@@ -169,3 +170,10 @@ class DataContractAdmin(ReadOnlyMixin, KernelAdmin):
     search_fields = ["dataset__name"]
     ordering = ["-created_at"]
     exclude = ["document"]
+
+
+@admin.register(CatalogImport)
+class CatalogImportAdmin(ReadOnlyMixin, SuperuserAdmin):
+    list_display = ["uuid", "user", "state", "acknowledged_line", "refused", "updated_at"]
+    list_filter = ["state"]
+    list_select_related = ["user"]

@@ -1,0 +1,1 @@
+"""Bulk import: a stream of NDJSON lines into the catalog, a chunk a transaction."""
