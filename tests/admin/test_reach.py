@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import reverse
 
 from catalog.models import Dataset
+from storage.models import TierPolicy
 from tests.factories.governance import make_grant, make_request, make_world
 from tests.factories.identity import api_client, page_client
 
@@ -136,3 +137,10 @@ def form_data(page) -> dict:
             value = form.get_initial_for_field(form.fields[name], name)
             data[form.add_prefix(name)] = "" if value is None else form[name].value()
     return {key: "" if value is None else value for key, value in data.items()}
+
+
+@pytest.mark.parametrize("value", [":", "9" * 40, "1,2", "\x00"])
+def test_a_link_with_a_key_that_no_row_has_opens_an_empty_form(value, world):
+    url = changelist(TierPolicy) + "add/"
+    for user in (world.superuser, world.steward):
+        assert page_client(user).get(url, {"dataset": value, "nothing": "x"}).status_code == 200

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -118,6 +118,22 @@ class ServiceErrorMixin:
         return answer
 
 
+def _may_be(model: type[Model], name: str, value: Any) -> bool:
+    """Whether a field of the model may have this value, as far as it refers to other rows."""
+    try:
+        related = model._meta.get_field(name).related_model  # noqa: SLF001 - Django's documented Model _meta API
+    except FieldDoesNotExist:
+        return False
+    if related is None or isinstance(related, str):
+        return True
+    try:
+        for each in value if isinstance(value, list) else [value]:
+            related._meta.pk.run_validators(related._meta.pk.to_python(each))  # noqa: SLF001 - as above
+    except ValidationError:
+        return False
+    return True
+
+
 class StaffAdmin(ServiceErrorMixin, LimitedChoicesMixin, AuditedMixin, ModelAdmin):
     """What every steward may see, and superusers may change: vocabulary and infrastructure."""
 
@@ -134,6 +150,11 @@ class StaffAdmin(ServiceErrorMixin, LimitedChoicesMixin, AuditedMixin, ModelAdmi
             raise PermissionDenied
         answer: HttpResponse = super().history_view(request, object_id, extra_context)
         return answer
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What a link fills in beforehand, without keys that no row can have: the form's widgets break on them."""
+        found: dict[str, Any] = super().get_changeform_initial_data(request)
+        return {name: value for name, value in found.items() if _may_be(self.model, name, value)}
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)

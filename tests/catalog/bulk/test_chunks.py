@@ -104,7 +104,11 @@ def test_gzip_that_explodes_is_unpacked_by_pieces() -> None:
         list(limited(unpacked(iter([bomb])), max_bytes=1 << 20))
 
 
-@pytest.mark.parametrize("body", [b"x", gzip.compress(b"abc")[:-1], gzip.compress(b"abc") + b"x"])
+@pytest.mark.parametrize(
+    "body",
+    [b"x", gzip.compress(b"abc")[:-1], gzip.compress(b"abc") + b"x"],
+    ids=["text", "cut off", "followed by more"],
+)
 def test_what_is_no_gzip(body) -> None:
     with pytest.raises(InvalidInputError):
         list(unpacked(iter([body])))
