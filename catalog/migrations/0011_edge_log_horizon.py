@@ -1,4 +1,4 @@
-"""How far the edge log was trimmed, and when graphs in memory are to be loaded anew."""
+"""What was trimmed of the edge log, and when graphs in memory are to be loaded anew."""
 
 from django.db import migrations, models
 
@@ -11,7 +11,8 @@ class Migration(migrations.Migration):
             name="EdgeLogHorizon",
             fields=[
                 ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ("trimmed_to", models.BigIntegerField(default=0)),
+                ("trims", models.BigIntegerField(default=0)),
+                ("trimmed_xid", models.BigIntegerField(default=0)),
                 ("generation", models.IntegerField(default=0)),
             ],
             options={
@@ -21,5 +22,9 @@ class Migration(migrations.Migration):
                     )
                 ],
             },
+        ),
+        migrations.AddIndex(
+            model_name="edgelog",
+            index=models.Index(fields=["kind", "xid"], name="edge_log_by_transaction"),
         ),
     ]

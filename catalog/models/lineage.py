@@ -132,8 +132,8 @@ class EdgeKind(models.IntegerChoices):
 class EdgeLog(models.Model):
     """Each opening and closing of an edge, in the order of writing: what a graph in memory is brought up to date from.
 
-    Written by triggers on the two edge tables (migration 0006), so that no path forgets it. Commits may overtake
-    each other: how a reader misses none of them is in `catalog.queries.lineage.log`.
+    Written by triggers on the two edge tables, so that no path forgets it. Commits may overtake each other: a reader
+    takes what its last snapshot did not see, by the number of the writing transaction (`catalog.queries.lineage.log`).
     """
 
     seq = models.BigAutoField(primary_key=True)
@@ -151,20 +151,22 @@ class EdgeLog(models.Model):
 
     class Meta:
         ordering = ["seq"]
+        indexes = [models.Index(fields=["kind", "xid"], name="edge_log_by_transaction")]
 
     def __str__(self) -> str:
         return f"{self.seq} {'+' if self.opened else '-'}{self.edge_id}"
 
 
 class EdgeLogHorizon(models.Model):
-    """One row: how far the log was trimmed, and how often all graphs in memory were asked to be loaded anew.
+    """One row: what was trimmed of the log, and how often all graphs in memory were asked to be loaded anew.
 
     No row stands for zeros.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
-    # INVARIANT: no entry up to this number is left, and no transaction can still write one.
-    trimmed_to = models.BigIntegerField(default=0)
+    # How often entries were deleted, and the greatest number of a transaction whose entries were.
+    trims = models.BigIntegerField(default=0)
+    trimmed_xid = models.BigIntegerField(default=0)
     generation = models.IntegerField(default=0)
 
     class Meta:
@@ -173,4 +175,4 @@ class EdgeLogHorizon(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"trimmed to {self.trimmed_to}, generation {self.generation}"
+        return f"trimmed {self.trims} times, generation {self.generation}"

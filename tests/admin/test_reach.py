@@ -139,7 +139,7 @@ def form_data(page) -> dict:
     return {key: "" if value is None else value for key, value in data.items()}
 
 
-@pytest.mark.parametrize("value", [":", "9" * 40, "1,2", "\x00"])
+@pytest.mark.parametrize("value", [":", "9" * 40, "1,2", "x"])
 def test_a_link_with_a_key_that_no_row_has_opens_an_empty_form(value, world):
     url = changelist(TierPolicy) + "add/"
     for user in (world.superuser, world.steward):

@@ -37,34 +37,36 @@ FROM {table} WHERE valid_to IS NULL GROUP BY id >> {_CHUNK_BITS}
 # Entries that are read one by one; who has missed more loads the graph anew, which costs less.
 MOST_NEWS: Final = 20_000
 
-# What one snapshot says of the log: its newest committed entry, how far it was trimmed, the transactions that it does not
-# see, our own, if it has written, and in which era that is: of which run of the server, and of which generation of graphs.
+# What one snapshot says of the log: how often and up to which transaction it was trimmed, the transactions that the
+# snapshot does not see, our own, if it has written, and the era: of which run of the server, of which generation of graphs.
 _SNAPSHOT = """
-SELECT greatest((SELECT seq FROM catalog_edgelog WHERE xid IS DISTINCT FROM s.own ORDER BY seq DESC LIMIT 1),
-                h.trimmed_to) AS head,
-       h.trimmed_to, pg_snapshot_xmax(s.snap)::text::bigint AS xmax,
+SELECT coalesce(h.trims, 0) AS trims, coalesce(h.trimmed_xid, 0) AS trimmed_xid,
+       pg_snapshot_xmax(s.snap)::text::bigint AS xmax,
        ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(s.snap) x) AS running, s.own,
        concat(extract(epoch FROM pg_postmaster_start_time()), ' ', coalesce(h.generation, 0)) AS era
 FROM (SELECT pg_current_snapshot() AS snap, pg_current_xact_id_if_assigned()::text::bigint AS own) s
 LEFT JOIN catalog_edgeloghorizon h ON h.id = 1
 """
 
-# The same with every entry that a reader of mark (low, head, pending) has not seen; one row of NULLs if there is none.
+# The same with every entry that a reader of mark (xmax, pending) has not seen; one row of NULLs if there is none.
 _NEWS = f"""
-SELECT h.head, h.trimmed_to, h.xmax, h.running, h.own, h.era,
+SELECT h.trims, h.trimmed_xid, h.xmax, h.running, h.own, h.era,
        l.seq, l.xid, l.opened, l.edge_id, l.left_id, l.right_id, l.direction
 FROM ({_SNAPSHOT}) h LEFT JOIN LATERAL (
-    SELECT * FROM catalog_edgelog
-    WHERE seq > %(low)s AND kind = %(kind)s AND (seq > %(head)s OR xid = ANY(%(pending)s)) ORDER BY seq LIMIT %(most)s
+    SELECT * FROM (
+        SELECT * FROM catalog_edgelog WHERE kind = %(kind)s AND xid >= %(xmax)s
+        UNION ALL
+        SELECT * FROM catalog_edgelog WHERE kind = %(kind)s AND xid = ANY(%(pending)s)
+    ) unread ORDER BY seq LIMIT %(most)s
 ) l ON true ORDER BY l.seq
 """  # noqa: S608  # assembled from constants of this module only
 
 
 class Snapshot(NamedTuple):
-    """What a database snapshot says of the log. 0 stands for an empty log, and for one that was never trimmed."""
+    """What a database snapshot says of the log; zeros for one that was never trimmed."""
 
-    head: int
-    trimmed_to: int
+    trims: int
+    trimmed_xid: int
     xmax: int
     running: tuple[int, ...]
     own: int | None
@@ -72,62 +74,49 @@ class Snapshot(NamedTuple):
 
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> "Snapshot":
-        head, trimmed_to, xmax, running, own, era = row
-        return cls(head or 0, trimmed_to or 0, xmax, tuple(running), own, era)
+        trims, trimmed_xid, xmax, running, own, era = row
+        return cls(trims, trimmed_xid, xmax, tuple(running), own, era)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
     """How far the log has been read.
 
-    INVARIANT: read is every entry up to `head`, but for those of the transactions in `pending`, which had not
-    ended. A transaction gets its id before its first entry, and a sequence only grows: so one that began after the
-    snapshot of `head` writes above `head` only. Nothing at or below `low` can still come.
+    INVARIANT: read is every entry of a transaction below `xmax` that is not in `pending`: what the snapshot of the mark
+    saw. The numbers of entries tell nothing: `xmax` is one above the last transaction that has *ended*, so a later one
+    may be running, and have written entries with low numbers, without being among those that a snapshot lists.
     """
 
     era: str = ""
-    head: int = 0
+    trims: int = 0
     xmax: int = 0
     pending: tuple[int, ...] = ()
-    low: int = 0
-    # (xmax, head) of former snapshots: when all below that xmax have ended, nothing at or below that head can come.
-    checkpoints: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def xmin(self) -> int:
+        """Every entry of a transaction below has been read."""
+        return min((self.xmax, *self.pending))
 
     def after(self, snapshot: Snapshot) -> "Mark":
         """The mark once everything that `snapshot` shows has been read."""
         own = () if snapshot.own is None else (snapshot.own,)
-        pending = (*snapshot.running, *own)
-        if not pending:
-            return Mark(self.era, snapshot.head, snapshot.xmax, (), snapshot.head)
-        xmin = min(pending)
-        done = [head for xmax, head in self.checkpoints if xmax <= xmin]
-        kept = [each for each in self.checkpoints if each[0] > xmin]
-        if not kept or kept[-1][1] < snapshot.head:
-            kept.append((snapshot.xmax, snapshot.head))
-        low = max([self.low, *done])
-        return Mark(self.era, snapshot.head, snapshot.xmax, pending, low, tuple(_thinned(kept)))
+        pending = sorted(x for x in {*snapshot.running, *own} if x < snapshot.xmax)
+        return Mark(self.era, snapshot.trims, snapshot.xmax, tuple(pending))
 
     def is_lost(self, snapshot: Snapshot) -> bool:
-        """Whether what was read may not be what is now: the log was trimmed past the mark, or this is another era.
+        """Whether what was read may not be what is now: unread entries may have been trimmed, or this is another era.
 
         A server that was restarted may have been put back to an older state; one that was only killed has lost
         nothing that it showed, but is not told apart.
         """
-        return (
-            snapshot.era != self.era or snapshot.head < self.head or snapshot.trimmed_to > self.low
-        )
+        was_trimmed = snapshot.trims != self.trims and snapshot.trimmed_xid >= self.xmin
+        return snapshot.era != self.era or was_trimmed
 
     def reaches(self, snapshot: Snapshot) -> bool:
         """Whether the mark is ahead of `snapshot`, which an old transaction may hold."""
-        return snapshot.xmax < self.xmax
-
-
-MAX_CHECKPOINTS: Final = 64
-
-
-def _thinned(checkpoints: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """At most 64: fewer make `low` advance later, never too early."""
-    return checkpoints if len(checkpoints) <= MAX_CHECKPOINTS else checkpoints[::2]
+        return snapshot.xmax < self.xmax or any(
+            x < self.xmax and x not in self.pending for x in snapshot.running
+        )
 
 
 class News(NamedTuple):
@@ -143,8 +132,7 @@ def read_news(kind: EdgeKind, *, mark: Mark) -> News:
     """What the log shows now beyond `mark`; one query, in the caller's transaction."""
     values: dict[str, Any] = {
         "kind": kind.value,
-        "low": mark.low,
-        "head": mark.head,
+        "xmax": mark.xmax,
         "pending": list(mark.pending),
         "most": MOST_NEWS + 1,
     }
@@ -183,8 +171,7 @@ def load_graph(kind: EdgeKind) -> tuple[Adjacency, Mark]:
             columns = _read_columns(_LOAD[kind])
         finally:
             cursor.execute("ROLLBACK")
-    mark = Mark(snapshot.era, low=snapshot.trimmed_to)
-    return Adjacency.of(*columns), mark.after(snapshot)
+    return Adjacency.of(*columns), Mark(snapshot.era).after(snapshot)
 
 
 def _read_columns(statement: str) -> Iterable[Any]:
