@@ -7,14 +7,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+
+from stack.probes import http_answers
 
 ROOT = Path(__file__).resolve().parents[1]
 TICK = os.sysconf("SC_CLK_TCK")
@@ -132,22 +132,16 @@ def _granian(database: str, *, threads: int) -> Iterator[tuple[str, int]]:
             stderr=log,
         )
         try:
-            _wait_for(f"{url}/healthz", process=process, log=Path(log.name))
+            _wait_for(port, process=process, log=Path(log.name))
             yield url, process.pid
         finally:
             process.terminate()
             process.wait(timeout=30)
 
 
-def _wait_for(url: str, *, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for(port: int, *, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=5)  # noqa: S310 - our own server
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    raise RuntimeError(f"the web server did not start:\n{log.read_text()[-4000:]}")
+    while not http_answers(port, "/healthz"):
+        if time.monotonic() >= deadline or process.poll() is not None:
+            raise RuntimeError(f"the web server did not start:\n{log.read_text()[-4000:]}")
+        time.sleep(0.2)

@@ -5,8 +5,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.db import connection
+
+from stack.probes import http_answers
 
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 60
@@ -51,22 +51,16 @@ def granian(
     with log.open("ab") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output)
     try:
-        _wait_for(f"http://127.0.0.1:{port}/healthz", process, log)
+        _wait_for(port, process, log)
         yield process
     finally:
         process.terminate()
         process.wait(timeout=20)
 
 
-def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
+def _wait_for(port: int, process: subprocess.Popen, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=5)  # noqa: S310 - our own server
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    pytest.fail(f"the web server did not start:\n{log.read_text()[-4000:]}")
+    while not http_answers(port, "/healthz"):
+        if time.monotonic() >= deadline or process.poll() is not None:
+            pytest.fail(f"the web server did not start:\n{log.read_text()[-4000:]}")
+        time.sleep(0.2)

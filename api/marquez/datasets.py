@@ -14,7 +14,6 @@ from api.marquez.base import (
     MarquezSight,
     MarquezView,
     read_window,
-    sender_of,
 )
 from api.marquez.bodies import DatasetBody, declared_dataset, read_body
 from api.marquez.datasets_shape import (
@@ -31,6 +30,7 @@ from api.marquez.schemas import (
     MarquezDatasetVersionSerializer,
 )
 from api.marquez.sources import visible_sources
+from api.openlineage.access import require_sender
 from catalog.lineage.declarations import DeclaredDataset, normalize_tag
 from catalog.lineage.events import Name
 from catalog.models import Dataset, DataSource, Field
@@ -82,7 +82,7 @@ class DatasetView(MarquezView):
     )
     def put(self, request: Request, namespace: str, dataset: str) -> Response:
         """Declare the dataset, as a lineage event would. Describing and tagging one that is there needs `manage`."""
-        sender = sender_of(request)
+        sender = require_sender(request)
         values = read_body(request, DatasetBody)
         sight = MarquezSight(request)
         name = Name(namespace, self.full_name(dataset))

@@ -12,7 +12,6 @@ from api.marquez.base import (
     MarquezSight,
     MarquezView,
     read_window,
-    sender_of,
 )
 from api.marquez.bodies import JobBody, declared_job, read_body
 from api.marquez.declaring import record_job
@@ -23,6 +22,7 @@ from api.marquez.schemas import (
     MarquezJobVersionListSerializer,
     MarquezJobVersionSerializer,
 )
+from api.openlineage.access import require_sender
 from catalog.lineage.events import Name
 from catalog.models import Job
 from catalog.queries.job_pages import jobs_that_hide
@@ -75,7 +75,7 @@ class JobView(MarquezView):
     )
     def put(self, request: Request, namespace: str, job: str) -> Response:
         """Declare the job with what it reads and writes, as a lineage event would."""
-        sender = sender_of(request)
+        sender = require_sender(request)
         values = read_body(request, JobBody)
         declared = declared_job(Name(namespace, self.full_name(job)), values)
         record_job(declared, run_id=values.get("runId"), sender=sender)

@@ -15,10 +15,10 @@ from api.marquez.base import (
     MarquezView,
     instant,
     read_window,
-    sender_of,
 )
 from api.marquez.bodies import NamespaceBody, read_body
 from api.marquez.schemas import NamespaceListSerializer, NamespaceSerializer
+from api.openlineage.access import require_sender
 from catalog.models import Dataset, Job, Namespace
 from catalog.queries.job_pages import jobs_that_hide
 from catalog.queries.namespaces import NamespaceEntry, find_namespace, list_namespaces
@@ -72,7 +72,7 @@ class NamespaceView(MarquezView):
     )
     def put(self, request: Request, namespace: str) -> Response:
         """Declare the namespace. Only who declared it first, and administrators, change what is said of it."""
-        sender = sender_of(request)
+        sender = require_sender(request)
         values = read_body(request, NamespaceBody)
         sight = MarquezSight(request)
         row = Namespace.objects.filter(name=namespace).first()

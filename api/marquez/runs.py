@@ -16,7 +16,6 @@ from api.marquez.base import (
     instant,
     read_instant,
     read_window,
-    sender_of,
 )
 from api.marquez.bodies import RunBody, read_body
 from api.marquez.declaring import movable_run
@@ -27,6 +26,7 @@ from api.marquez.schemas import (
     MarquezRunListSerializer,
     MarquezRunSerializer,
 )
+from api.openlineage.access import require_sender
 from catalog.lineage.declarations import run_event, run_facets
 from catalog.lineage.events import Name
 from catalog.models import Run
@@ -77,7 +77,7 @@ class JobRunListView(JobView):
     )
     def post(self, request: Request, namespace: str, job: str) -> Response:
         """Plan a run, in the state NEW. A job that nobody knows yet is made by it."""
-        sender = sender_of(request)
+        sender = require_sender(request)
         values = read_body(request, RunBody)
         run_id = values.get("id") or uuid7()
         sight = MarquezSight(request)
@@ -150,7 +150,7 @@ class RunTransitionView(MarquezView):
         parameters=[OpenApiParameter("at", str)], request=None, responses=MarquezRunSerializer
     )
     def post(self, request: Request, run: UUID) -> Response:
-        sender = sender_of(request)
+        sender = require_sender(request)
         at = request.query_params.get("at")
         event_type, state = TRANSITIONS[self.transition]
         found = movable_run(run, sender=sender, sight=MarquezSight(request))

@@ -14,11 +14,11 @@ from api.marquez.base import (
     MarquezView,
     instant,
     read_window,
-    sender_of,
 )
 from api.marquez.bodies import SourceBody, read_body
 from api.marquez.namespaces import may_change
 from api.marquez.schemas import MarquezSourceSerializer, SourceListSerializer
+from api.openlineage.access import require_sender
 from catalog.connection_urls import without_credentials
 from catalog.models import DataSource
 from catalog.queries.namespaces import SourceEntry, find_source, list_sources
@@ -68,7 +68,7 @@ class SourceView(MarquezView):
     )
     def put(self, request: Request, source: str) -> Response:
         """Declare the source; credentials in its URL are not kept. Only who declared it, and administrators, change it."""
-        sender = sender_of(request)
+        sender = require_sender(request)
         values = read_body(request, SourceBody)
         row = DataSource.objects.filter(name=source).first()
         if row is not None and not may_change(row, sender=sender):

@@ -7,9 +7,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.marquez.base import LINEAGE, PAGE, MarquezSight, MarquezView, read_window, sender_of
+from api.marquez.base import LINEAGE, PAGE, MarquezSight, MarquezView, read_window
 from api.marquez.bodies import TagBody, read_body
 from api.marquez.schemas import MarquezTagListSerializer, MarquezTagSerializer
+from api.openlineage.access import require_sender
 from catalog.lineage.declarations import normalize_tag
 from catalog.models import DatasetTag, FieldTag, Tag
 from catalog.services.tags import describe_tag, ensure_tag
@@ -37,7 +38,7 @@ class TagView(MarquezView):
     )
     def put(self, request: Request, tag: str) -> Response:
         """Make the tag, in lower case. What is said of one that is there, administrators alone change."""
-        sender = sender_of(request)
+        sender = require_sender(request)
         description = read_body(request, TagBody).get("description") or ""
         row = ensure_tag(name=normalize_tag(tag), description=description, actor=sender.username)
         if sender.is_superuser and description:

@@ -124,11 +124,6 @@ def _sender(authorization: str) -> int:
     return user_id
 
 
-def forget_tokens() -> None:
-    """Look every token up again."""
-    _trusted.clear()
-
-
 def _check_connection() -> None:
     """What Django does at the start of a request, without asking the server whether it is there."""
     is_old = connection.close_at is not None and time.monotonic() >= connection.close_at

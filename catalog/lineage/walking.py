@@ -11,6 +11,8 @@ from catalog.lineage.graph import Walk
 
 # Node keys → which of them may be in an answer, and be walked through.
 Allow = Callable[[IntArray], BoolArray]
+# Frontier, known places, how many at most, steps that are left → the next places, ascending.
+Follow = Callable[[Sequence[int], dict[int, int], int, int], list[int]]
 
 SIDES: dict[str, tuple[Side, ...]] = {
     "downstream": ("out",),
@@ -63,34 +65,20 @@ class Walker:
         return self._restricted(start, steps=steps, budget=budget)
 
     def _unrestricted(self, start: Sequence[int], *, steps: int, budget: int) -> Walk[int]:
-        distances = dict.fromkeys(start, 0)
-        frontier = list(distances)
-        for distance in range(1, steps + 1):
-            if not frontier:
-                break
-            room = budget - len(distances)
-            fresh = next(self._fresh(frontier, known=distances, most=room + 1), [])
-            distances |= dict.fromkeys(fresh[: max(room, 0)], distance)
-            if len(fresh) > room:
-                return Walk(distances, cut=True, open_ends=tuple(frontier))
-            frontier = fresh
-        return Walk(distances)
+        def all_next(
+            frontier: Sequence[int], known: dict[int, int], most: int, _: int
+        ) -> list[int]:
+            return next(self._fresh(frontier, known=known, most=most), [])
+
+        return _walk_by(all_next, start, steps=steps, budget=budget)
 
     def _restricted(self, start: Sequence[int], *, steps: int, budget: int) -> Walk[int]:
-        distances = dict.fromkeys(start, 0)
-        frontier = list(distances)
-        for distance in range(1, steps + 1):
-            if not frontier:
-                break
-            room = budget - len(distances)
-            fresh = self.allowed_next(
-                frontier, known=distances, most=room + 1, steps=steps - distance
-            )
-            distances |= dict.fromkeys(fresh[: max(room, 0)], distance)
-            if len(fresh) > room:
-                return Walk(distances, cut=True, open_ends=tuple(frontier))
-            frontier = fresh
-        return Walk(distances)
+        def allowed(
+            frontier: Sequence[int], known: dict[int, int], most: int, left: int
+        ) -> list[int]:
+            return self.allowed_next(frontier, known=known, most=most, steps=left)
+
+        return _walk_by(allowed, start, steps=steps, budget=budget)
 
     def allowed_next(
         self, frontier: Sequence[int], *, known: dict[int, int], most: int, steps: int
@@ -131,3 +119,19 @@ class Walker:
         if unknown:
             allowed = self.allow(self.view.keys(unknown))
             self.verdicts.update(zip(unknown, allowed.tolist(), strict=True))
+
+
+def _walk_by(follow: Follow, start: Sequence[int], *, steps: int, budget: int) -> Walk[int]:
+    """Level by level, by what `follow` finds next, until `budget` places are in."""
+    distances = dict.fromkeys(start, 0)
+    frontier = list(distances)
+    for distance in range(1, steps + 1):
+        if not frontier:
+            break
+        room = budget - len(distances)
+        fresh = follow(frontier, distances, room + 1, steps - distance)
+        distances |= dict.fromkeys(fresh[: max(room, 0)], distance)
+        if len(fresh) > room:
+            return Walk(distances, cut=True, open_ends=tuple(frontier))
+        frontier = fresh
+    return Walk(distances)

@@ -21,11 +21,6 @@ def with_term(
     )
 
 
-def narrower_terms(terms: QuerySet[GlossaryTerm], *, below: GlossaryTerm) -> QuerySet[GlossaryTerm]:
-    """The terms right below one, of those that the caller may know of."""
-    return terms.filter(parent=below).order_by("name", "pk")
-
-
 def matching_terms(terms: QuerySet[GlossaryTerm], text: str) -> QuerySet[GlossaryTerm]:
     """Terms whose name, definition or synonyms hold the text; all of them for an empty one."""
     if not text:

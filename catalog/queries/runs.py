@@ -82,11 +82,6 @@ def schemas_written(run: Run) -> dict[Name, Any]:
     return found
 
 
-def uses_of_run(run: Run) -> list[RunUse]:
-    """What the run read and wrote, inputs first, each with its newest facets, read from the run's events."""
-    return uses_of_runs({run.pk: events_of_run(run)})[run.pk]
-
-
 def uses_of_runs(events: Mapping[UUID, Sequence[Event]]) -> dict[UUID, list[RunUse]]:
     """What each run read and wrote, inputs first, with the facets that its `events` tell; three queries."""
     told = {run_id: _use_facets(each) for run_id, each in events.items()}

@@ -12,7 +12,7 @@ from catalog.models import (
     Run,
     RunDataset,
 )
-from catalog.queries.runs import facets_of_run, latest_runs_of, uses_of_run
+from catalog.queries.runs import events_of_run, facets_of_run, latest_runs_of, uses_of_runs
 
 PRODUCER = "https://example.org/producer"
 
@@ -124,7 +124,7 @@ def state() -> dict[str, Any]:
         "use_facets": sorted(
             (str(row.pk), use.direction, str(use.facets))
             for row in Run.objects.all()
-            for use in uses_of_run(row)
+            for use in uses_of_runs({row.pk: events_of_run(row)})[row.pk]
         ),
         "edges": open_edges(),
         "field_edges": open_field_edges(),

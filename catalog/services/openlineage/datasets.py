@@ -97,7 +97,7 @@ def merge_datasets_told(batch: Batch) -> None:
             untold.setdefault(dataset_id, []).append(word)
     raise_stamps(DATASET, raised, known=batch.dataset_tellings)
     if untold:
-        _merge_untold(untold, batch=batch)
+        _merge_untold(untold)
 
 
 def _word(event: Event, told: EventDataset, *, batch: Batch, dataset_id: int) -> Word:
@@ -117,7 +117,7 @@ def telling_hash(told: EventDataset, *, versioned: bool) -> bytes:
     return hash_facets({}, told.facets_hash.hex(), "version" if versioned else "")
 
 
-def _merge_untold(untold: dict[int, list[Word]], *, batch: Batch) -> None:
+def _merge_untold(untold: dict[int, list[Word]]) -> None:
     told = fold(DATASET, untold.keys())
     rows = _load(untold.keys(), told=told)
     tagged: list[DatasetRow] = []
@@ -136,7 +136,7 @@ def _merge_untold(untold: dict[int, list[Word]], *, batch: Batch) -> None:
         for word in words
         if word.content is not None
     ]
-    record_versions(contents, batch=batch)
+    record_versions(contents)
     for row in rows.values():
         _settle(row, untold[row.id], told=told, former=former[row.id])
     _write(rows)

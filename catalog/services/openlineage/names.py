@@ -246,7 +246,7 @@ def _link(name: Name, *, other: Name, kind: str) -> None:
     known = find_names([name, other])
     left, right = known.get(name), known.get(other)
     if left is not None and right is not None:
-        _join(left.dataset_id, right.dataset_id, name=name, other=other, kind=kind)
+        _join(left.dataset_id, right.dataset_id, other=other, kind=kind)
     elif left is not None:
         _add_symlink(left.dataset_id, other, kind=kind, direct=False)
     elif right is not None and kind == RENAMED:
@@ -255,7 +255,7 @@ def _link(name: Name, *, other: Name, kind: str) -> None:
         _add_symlink(right.dataset_id, name, kind="", direct=True)
 
 
-def _join(left_id: int, right_id: int, *, name: Name, other: Name, kind: str) -> None:
+def _join(left_id: int, right_id: int, *, other: Name, kind: str) -> None:
     """Two entries are one dataset: merge the one that only events know, if nobody has worked on it."""
     rows = {
         row.pk: row
@@ -278,7 +278,6 @@ def _join(left_id: int, right_id: int, *, name: Name, other: Name, kind: str) ->
         DatasetSymlink.objects.filter(namespace=other.namespace, name=other.name).update(
             type=RENAMED, direct=False
         )
-    del name
 
 
 def _is_bare(dataset: Dataset) -> bool:

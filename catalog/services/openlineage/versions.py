@@ -110,14 +110,11 @@ def _use_of(event: Event, told: EventDataset, *, batch: Batch, dataset_id: int) 
     return batch.uses.get(event.run_id, {}).get((dataset_id, told.direction))
 
 
-def record_versions(
-    contents: Sequence[tuple["DatasetRow", Event, Content | None]], *, batch: Batch
-) -> None:
+def record_versions(contents: Sequence[tuple["DatasetRow", Event, Content | None]]) -> None:
     """Record what is told of datasets that only events know, and make the last told one current.
 
     Of a declared dataset the writer itself records the versions: there the run is only noted beside its snapshot.
     """
-    del batch
     told = []
     for row, event, content in contents:
         if content is None:

@@ -12,7 +12,7 @@ from django.db import close_old_connections
 from prometheus_client import REGISTRY
 
 from api.openlineage import short_cut
-from api.openlineage.short_cut import forget_tokens, with_short_cut
+from api.openlineage.short_cut import with_short_cut
 from catalog.models import RunEvent
 from identity.models import ApiToken
 from identity.services import revoke_token
@@ -30,7 +30,7 @@ def refuse_all(environ, start_response):
 @pytest.fixture(autouse=True)
 def _forget():
     """No token of another test; and the test's transaction outlives a request, as in Django's test client."""
-    forget_tokens()
+    short_cut._trusted.clear()
     both = (request_started, request_finished)
     for each in both:
         each.disconnect(close_old_connections)
