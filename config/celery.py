@@ -1,11 +1,16 @@
 """The Celery application: queues, limits and the schedule."""
 
+import gc
 import os
+from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
+from celery.signals import worker_before_create_process
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# Django's checks would load every page and its libraries into each worker; `migrate`, which comes first, makes them.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("lakewarden")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -58,3 +63,10 @@ app.conf.beat_schedule = {
         "options": {"queue": "tiering"},
     },
 }
+
+
+@worker_before_create_process.connect
+def _share_memory(**_: Any) -> None:
+    """Take all that is loaded out of the garbage collector's sight: its marks would unshare a child's pages."""
+    gc.collect()
+    gc.freeze()

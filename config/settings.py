@@ -26,7 +26,7 @@ CSRF_TRUSTED_ORIGINS = [f"{LAKEWARDEN.url.scheme}://{LAKEWARDEN.url.netloc}"]
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # config/urls.py finds the admin pages: no worker needs them
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

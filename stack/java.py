@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from stack.errors import InstallError
@@ -136,6 +137,6 @@ def _write_trust_store(store: Path, pem: bytes) -> None:
             entries, BestAvailableEncryption(TRUST_PASSWORD.encode())
         )
     store.parent.mkdir(parents=True, exist_ok=True)
-    staged = store.with_suffix(f".{os.getpid()}")
+    staged = store.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
     staged.write_bytes(written)
     staged.replace(store)

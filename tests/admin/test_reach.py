@@ -4,6 +4,7 @@ import pytest
 from django.contrib import admin
 from django.urls import reverse
 
+import config.urls  # noqa: F401 - finds the admin pages
 from catalog.models import Dataset
 from storage.models import TierPolicy
 from tests.factories.governance import make_grant, make_request, make_world

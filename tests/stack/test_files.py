@@ -1,4 +1,5 @@
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,17 @@ def test_a_file_has_its_mode_and_text_and_leaves_no_staged_copy(tmp_path: Path) 
     assert (tmp_path / "secret").read_text() == "s3cret"
     assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["secret"]
+
+
+def test_threads_that_write_one_file_at_once_do_not_take_each_others_copy(tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        write_text(tmp_path / "shared", f"{number}" * 1000)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(10, 90)))
+
+    assert len(set(zip(*[iter((tmp_path / "shared").read_text())] * 2, strict=True))) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["shared"]
 
 
 def test_json_comes_back(tmp_path: Path) -> None:
