@@ -8,6 +8,7 @@ from governance.facts import load_facts
 from governance.jobs import manageable_jobs
 from governance.policy.types import Action, Facts, Principal
 from governance.queries import may_administer_domain, visible_datasets, visible_domains
+from governance.runs import visible_jobs
 from governance.vocabulary import is_administrator, visible_products, visible_terms
 
 
@@ -63,8 +64,10 @@ class ImportRights:
 def export_sight(principal: Principal) -> ExportSight:
     """What the principal may see now, for one batch of an export."""
     facts = load_facts(principal)
+    visible = visible_datasets(principal, facts=facts)
     return ExportSight(
-        visible=visible_datasets(principal, facts=facts),
+        visible=visible,
+        jobs=visible_jobs(principal, visible=visible),
         described=visible_datasets(principal, action=Action.VIEW_METADATA, facts=facts),
         domains=visible_domains(principal, facts=facts),
         terms=visible_terms(principal, facts=facts),

@@ -7,8 +7,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from catalog.models import Dataset, Domain, GlossaryTerm
-from governance import queries, vocabulary
+from catalog.models import Dataset, Domain, GlossaryTerm, Run
+from governance import queries, runs, vocabulary
 from governance.policy.types import Action, Decision, Facts, Principal
 from identity.models import User
 
@@ -43,6 +43,12 @@ def visible_datasets(request: HttpRequest, action: Action = Action.DISCOVER) -> 
     """The datasets to which the viewer may do `action`."""
     viewer = viewer_of(request)
     return queries.visible_datasets(viewer.principal, action=action, facts=viewer.facts)
+
+
+def visible_runs(request: HttpRequest) -> QuerySet[Run]:
+    """The runs that the viewer may know of."""
+    visible = visible_datasets(request)
+    return runs.visible_runs(viewer_of(request).principal, visible=visible)
 
 
 def visible_terms(request: HttpRequest) -> QuerySet[GlossaryTerm]:

@@ -7,7 +7,6 @@ from typing import Any
 from django.db.models import QuerySet
 
 from catalog.models import Dataset, DatasetEdge, Field, Run
-from catalog.queries.jobs import visible_runs
 from governance.facts import load_resource
 from governance.policy.types import Decision, Facts, FieldInfo
 from storage.models import CollectionObject, DataFile, Movement, MovementState
@@ -92,10 +91,10 @@ def moving_now(dataset: Dataset) -> int:
     ).count()
 
 
-def latest_runs(dataset: Dataset, *, visible: QuerySet[Dataset]) -> Sequence[Run]:
-    """The newest runs of the jobs that write the dataset, as far as the viewer may know of them."""
+def latest_runs(dataset: Dataset, *, visible: QuerySet[Run]) -> Sequence[Run]:
+    """The newest of the `visible` runs of jobs that write the dataset."""
     writers = DatasetEdge.objects.filter(dataset=dataset, direction="output", valid_to=None)
-    runs = visible_runs(visible).filter(job__in=writers.values("job")).select_related("job")
+    runs = visible.filter(job__in=writers.values("job")).select_related("job")
     return list(runs[:RUNS_SHOWN])
 
 

@@ -17,7 +17,7 @@ from api.v1.sight import Sight
 from catalog.lineage.events import InvalidEventError, Name, read_time
 from catalog.models import Dataset, DatasetSymlink, Job, Run, RunEvent
 from core.errors import InvalidInputError, NotFoundError
-from governance.runs import sees_everything, visible_events, visible_jobs, visible_runs
+from governance.runs import sees_everything, visible_events
 from identity.models.token import Scope
 
 DEFAULT_LIMIT = 100
@@ -43,16 +43,6 @@ class MarquezView(APIView):
 
 class MarquezSight(Sight):
     """The caller's view of datasets, jobs, runs and events, by the names that Marquez's clients use."""
-
-    @cached_property
-    def jobs(self) -> QuerySet[Job]:
-        """Jobs that the caller may know of."""
-        return visible_jobs(self.principal, visible=self.visible)
-
-    @cached_property
-    def runs(self) -> QuerySet[Run]:
-        """Runs that the caller may know of."""
-        return visible_runs(self.principal, visible=self.visible)
 
     @cached_property
     def events(self) -> QuerySet[RunEvent]:

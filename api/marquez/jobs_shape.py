@@ -13,7 +13,7 @@ from catalog.queries.job_pages import (
     jobs_that_hide,
     names_of,
     neighbours_of,
-    newest_run_ids,
+    newest_runs,
     runs_among,
 )
 from core.clock import utc_now
@@ -34,7 +34,7 @@ def render_jobs(
         visible=sight.visible,
     )
     versions = current_job_versions(ids)
-    latest = _latest_runs(ids, sight=sight)
+    latest = newest_runs(ids, each=LATEST_RUNS, runs=sight.runs)
     parents = _parents(latest, sight=sight)
     runs = _render_latest(latest, sight=sight, whole=whole_runs)
     return [
@@ -77,17 +77,6 @@ def job_type(job: Job) -> str:
 
 def _ids(keys: Sequence[int], names: Names) -> list[dict[str, Any]]:
     return [dataset_id(*names[pk]) for pk in keys if pk in names]
-
-
-def _latest_runs(job_ids: Sequence[int], *, sight: MarquezSight) -> dict[int, list[Run]]:
-    """The newest visible runs of each job, newest first."""
-    newest = newest_run_ids(job_ids, each=LATEST_RUNS)
-    found = runs_among(newest, runs=sight.runs)
-    by_job: dict[int, list[Run]] = {}
-    for run_id in newest:
-        if run_id in found:
-            by_job.setdefault(found[run_id].job_id, []).append(found[run_id])
-    return by_job
 
 
 def _render_latest(

@@ -162,8 +162,8 @@ def dataset_data(row: Dataset, *, described: bool) -> dict[str, Any]:
     }
 
 
-def dataset_detail(row: Dataset, *, described: bool) -> dict[str, Any]:
-    """A dataset by itself; `row` comes from `with_parts`."""
+def dataset_detail(row: Dataset, *, described: bool, runs: QuerySet[Run]) -> dict[str, Any]:
+    """A dataset by itself; `row` comes from `with_parts`, `runs` are those that the caller may know of."""
     hidden = dict.fromkeys(
         (
             "properties",
@@ -177,7 +177,7 @@ def dataset_detail(row: Dataset, *, described: bool) -> dict[str, Any]:
             "facets",
         )
     )
-    shown = _metadata(row) if described else hidden
+    shown = _metadata(row, runs=runs) if described else hidden
     return {
         **dataset_data(row, described=described),
         "may_view_metadata": described,
@@ -186,7 +186,7 @@ def dataset_detail(row: Dataset, *, described: bool) -> dict[str, Any]:
     }
 
 
-def _metadata(row: Dataset) -> dict[str, Any]:
+def _metadata(row: Dataset, *, runs: QuerySet[Run]) -> dict[str, Any]:
     version = row.current_version
     return {
         "properties": row.properties,
@@ -197,7 +197,7 @@ def _metadata(row: Dataset) -> dict[str, Any]:
         "current_version": version,
         "statistics": version.statistics if version else {},
         "tiers": [{"tier": name, **held} for name, held in tier_summary(row).items()],
-        "latest_runs": latest_runs(row),
+        "latest_runs": latest_runs(row, runs=runs),
         # Column lineage names datasets that the caller may not know of: `/column-lineage` leaves those out.
         "facets": {name: facet for name, facet in row.facets.items() if name != "columnLineage"},
     }
@@ -225,10 +225,10 @@ def field_rows(fields: QuerySet[Field]) -> list[dict[str, Any]]:
     ]
 
 
-def latest_runs(row: Dataset) -> list[dict[str, Any]]:
-    """The newest runs that used the dataset."""
+def latest_runs(row: Dataset, *, runs: QuerySet[Run]) -> list[dict[str, Any]]:
+    """The newest of `runs` that used the dataset."""
     uses = (
-        RunDataset.objects.filter(dataset=row, run__observed=True)
+        RunDataset.objects.filter(dataset=row, run__in=runs.order_by().only("pk"))
         .select_related("run__job")
         .defer("run__job__facets", "run__job__facet_stamps")
         .order_by("-run__started_at", "-run_id", "direction")[:LATEST_RUNS]

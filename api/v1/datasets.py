@@ -247,7 +247,9 @@ def _shown(sight: Sight, row: Dataset) -> dict[str, Any]:
     if fresh is None:
         raise NotFoundError("there is no such dataset")
     described = bool(sight.described_keys([fresh.pk]))
-    return dict(DatasetDetailSerializer(dataset_detail(fresh, described=described)).data)
+    return dict(
+        DatasetDetailSerializer(dataset_detail(fresh, described=described, runs=sight.runs)).data
+    )
 
 
 class OwnerView(APIView):

@@ -1,5 +1,6 @@
 """Jobs and their runs."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,8 +27,9 @@ from api.v1.sight import Sight
 from catalog.models import Dataset, DatasetEdge, Job, JobProperties, Run, RunDataset
 from catalog.models.job import RunState
 from catalog.models.lineage import Direction
-from catalog.queries.jobs import hides_nothing, run_hides_nothing, visible_jobs, visible_runs
-from catalog.queries.runs import facets_of_run, latest_runs_of
+from catalog.queries.job_pages import newest_runs
+from catalog.queries.jobs import hides_nothing, run_hides_nothing
+from catalog.queries.runs import facets_of_run
 from catalog.services.jobs import describe_job
 from catalog.services.properties import set_job_properties
 from core.errors import NotFoundError, PermissionDeniedError
@@ -77,7 +79,7 @@ class JobChangeSerializer(serializers.Serializer[Any]):
 
 
 class JobListView(APIView):
-    """The jobs that use a dataset which the caller may discover."""
+    """The jobs that use a dataset which the caller may discover, or none, and the caller sent their newest run."""
 
     @extend_schema(
         operation_id="catalog_jobs_list",
@@ -91,7 +93,8 @@ class JobListView(APIView):
         responses=JobSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
-        found = visible_jobs(Sight(request).visible)
+        sight = Sight(request)
+        found = sight.jobs
         params = request.query_params
         for name in ("namespace", "type"):
             if name in params:
@@ -102,12 +105,12 @@ class JobListView(APIView):
             since = read_instant(params["updated_since"], name="updated_since")
             found = found.filter(updated_at__gte=since)
         rows, cursor = page_of(found.defer(*HEAVY), request, orders=ORDERS)
-        latest = latest_runs_of([row.pk for row in rows])
+        latest = newest_runs([row.pk for row in rows], each=1, runs=sight.runs)
         return listed(
             request,
             rows,
             cursor,
-            render=lambda row: _job_data(row, latest.get(row.pk)),
+            render=lambda row: _job_data(row, latest),
             members=members_of(JobSerializer),
         )
 
@@ -153,7 +156,7 @@ def _job_detail(sight: Sight, job: Job) -> dict[str, Any]:
     whole = hides_nothing(job, described=sight.described)
     custom = JobProperties.objects.filter(job=job).first()
     return {
-        **_job_data(job, latest_runs_of([job.pk]).get(job.pk)),
+        **_job_data(job, newest_runs([job.pk], each=1, runs=sight.runs)),
         "inputs": _names(edges, Direction.INPUT, visible=sight.visible),
         "outputs": _names(edges, Direction.OUTPUT, visible=sight.visible),
         "properties": custom.values if custom else {},
@@ -175,7 +178,7 @@ class JobRunListView(APIView):
     )
     def get(self, request: Request, uuid: UUID) -> Response:
         sight = Sight(request)
-        found = visible_runs(sight.visible).filter(job=_job(sight, uuid))
+        found = sight.runs.filter(job=_job(sight, uuid))
         params = request.query_params
         if "state" in params:
             found = found.filter(state=params["state"])
@@ -201,7 +204,7 @@ class RunView(APIView):
     )
     def get(self, request: Request, uuid: UUID) -> Response:
         sight = Sight(request)
-        runs = visible_runs(sight.visible)
+        runs = sight.runs
         run = runs.filter(pk=uuid).select_related("job").first()
         if run is None:
             raise NotFoundError("there is no such run")
@@ -223,15 +226,14 @@ class RunView(APIView):
 
 
 def _job(sight: Sight, uuid: UUID) -> Job:
-    found = visible_jobs(sight.visible).filter(uuid=uuid).first()
+    found = sight.jobs.filter(uuid=uuid).first()
     if found is None:
         raise NotFoundError("there is no such job")
     return found
 
 
-def _job_data(row: Job, latest: Run | None) -> dict[str, Any]:
-    if latest is not None:
-        latest.job = row
+def _job_data(row: Job, newest: Mapping[int, Sequence[Run]]) -> dict[str, Any]:
+    latest = next(iter(newest.get(row.pk, ())), None)
     return {
         "uuid": str(row.uuid),
         "namespace": row.namespace,

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 
 from api.principal import caller
-from catalog.models import Dataset, Domain
+from catalog.models import Dataset, Domain, Job, Run
 from governance.policy.types import Action, Decision
 from governance.queries import (
     get_visible_dataset,
@@ -17,6 +17,7 @@ from governance.queries import (
     visible_datasets,
     visible_domains,
 )
+from governance.runs import visible_jobs, visible_runs
 
 
 class Sight:
@@ -35,6 +36,16 @@ class Sight:
     def described(self) -> QuerySet[Dataset]:
         """Datasets whose metadata the caller may view."""
         return visible_datasets(self.principal, action=Action.VIEW_METADATA, facts=self.facts)
+
+    @cached_property
+    def jobs(self) -> QuerySet[Job]:
+        """Jobs that the caller may know of."""
+        return visible_jobs(self.principal, visible=self.visible)
+
+    @cached_property
+    def runs(self) -> QuerySet[Run]:
+        """Runs that the caller may know of."""
+        return visible_runs(self.principal, visible=self.visible)
 
     @cached_property
     def domains(self) -> QuerySet[Domain]:

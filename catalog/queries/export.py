@@ -31,7 +31,6 @@ from catalog.models import (
     Job,
     PropertyDefinition,
 )
-from catalog.queries.jobs import visible_jobs
 
 BATCH = 1_000
 # In this order, so that what others name comes first.
@@ -46,6 +45,7 @@ class ExportSight:
 
     visible: QuerySet[Dataset]
     described: QuerySet[Dataset]
+    jobs: QuerySet[Job]
     domains: QuerySet[Domain]
     terms: QuerySet[GlossaryTerm]
     products: QuerySet[DataProduct]
@@ -291,8 +291,7 @@ def _products(sight: ExportSight, last: int) -> Batch:
 
 def _jobs(sight: ExportSight, last: int) -> Batch:
     rows = list(
-        visible_jobs(sight.visible)
-        .filter(pk__gt=last)
+        sight.jobs.filter(pk__gt=last)
         .select_related("custom")
         .defer("facets", "facet_stamps")
         .order_by("pk")[:BATCH]

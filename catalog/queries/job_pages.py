@@ -121,6 +121,19 @@ def newest_run_ids(job_ids: Collection[int], *, each: int) -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
+def newest_runs(
+    job_ids: Collection[int], *, each: int, runs: QuerySet[Run]
+) -> dict[int, list[Run]]:
+    """Of the `each` runs of each job that began last those among `runs` (visible to the caller), newest first."""
+    newest = newest_run_ids(job_ids, each=each)
+    found = runs_among(newest, runs=runs)
+    by_job: dict[int, list[Run]] = {}
+    for run_id in newest:
+        if run_id in found:
+            by_job.setdefault(found[run_id].job_id, []).append(found[run_id])
+    return by_job
+
+
 def versions_at(
     pairs: Iterable[tuple[int, datetime]],
 ) -> dict[tuple[int, datetime], VersionRef]:

@@ -1,4 +1,4 @@
-"""Runs with what their events told: facets, uses, and the latest run of each job."""
+"""Runs with what their events told: facets and uses."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,6 @@ from catalog.models.lineage import Direction
 
 # Events of one run that are read for its facets, newest first: a stream may report for months.
 MAX_EVENTS = 500
-
-LATEST_RUNS = """
-SELECT latest.* FROM unnest(%s::bigint[]) AS j (id)
-  CROSS JOIN LATERAL (
-    SELECT r.* FROM catalog_run r WHERE r.job_id = j.id AND r.observed AND r.started_at IS NOT NULL
-     ORDER BY r.started_at DESC, r.uuid DESC LIMIT 1
-  ) AS latest
-"""
 
 NEWEST_EVENTS = """
 SELECT newest.* FROM unnest(%s::uuid[]) AS r (id)
@@ -39,13 +31,6 @@ class RunUse:
     direction: str
     origin: str
     facets: dict[str, Any]
-
-
-def latest_runs_of(job_ids: Collection[int]) -> dict[int, Run]:
-    """The run of each job that began last, by job id; one query. Runs that did not happen are left out."""
-    if not job_ids:
-        return {}
-    return {run.job_id: run for run in Run.objects.raw(LATEST_RUNS, [sorted(job_ids)])}
 
 
 def facets_of_run(run: Run) -> dict[str, Any]:

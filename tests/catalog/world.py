@@ -12,7 +12,8 @@ from catalog.models import (
     Run,
     RunDataset,
 )
-from catalog.queries.runs import events_of_run, facets_of_run, latest_runs_of, uses_of_runs
+from catalog.queries.job_pages import newest_runs
+from catalog.queries.runs import events_of_run, facets_of_run, uses_of_runs
 
 PRODUCER = "https://example.org/producer"
 
@@ -78,7 +79,7 @@ def run_event(
 
 def state() -> dict[str, Any]:
     """Everything that must not depend on the order of arrival."""
-    latest = latest_runs_of(Job.objects.values_list("pk", flat=True))
+    latest = newest_runs(Job.objects.values_list("pk", flat=True), each=1, runs=Run.objects.all())
     return {
         "datasets": sorted(
             (
@@ -100,7 +101,7 @@ def state() -> dict[str, Any]:
             for row in Field.objects.present().select_related("dataset")
         ),
         "jobs": sorted(
-            (row.node_id, row.type, str(row.facets), str(latest.get(row.pk)))
+            (row.node_id, row.type, str(row.facets), str(latest.get(row.pk, [])))
             for row in Job.objects.all()
         ),
         "runs": sorted(

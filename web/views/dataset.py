@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from governance.models import AccessRequest, RequestState
 from governance.policy.types import Action
 from web import dataset_view
-from web.access import current_user, decide, find_dataset, may, viewer_of, visible_datasets
+from web.access import current_user, decide, find_dataset, may, viewer_of, visible_runs
 from web.sample import read_sample
 
 
@@ -39,7 +39,7 @@ def dataset_page(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "tiers": dataset_view.tier_rows(dataset),
         "moving": dataset_view.moving_now(dataset),
         "parts": dataset_view.stored_parts(dataset) if manages or sees_all else None,
-        "runs": dataset_view.latest_runs(dataset, visible=visible_datasets(request)),
+        "runs": dataset_view.latest_runs(dataset, visible=visible_runs(request)),
         "decision": decision,
         "sample": read_sample(current_user(request), dataset, decision),
         "manages": manages and current_user(request).is_staff,
