@@ -26,6 +26,7 @@ app.conf.beat_schedule = {
     "mark-stale-runs": {"task": "catalog.mark_stale_runs", "schedule": crontab(minute="*/10")},
     "expire-grants": {"task": "governance.expire_grants", "schedule": 5.0},
     "trim-edge-log": {"task": "catalog.trim_edge_log", "schedule": crontab(minute=23)},
+    "trim-fact-log": {"task": "governance.trim_fact_log", "schedule": 300.0},
     "seal-audit": {"task": "governance.seal_audit", "schedule": 2.0},
     "sweep-sources": {
         "task": "ingestion.sweep_sources",

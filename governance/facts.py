@@ -1,7 +1,7 @@
 """Loading what the kernel is handed: the principal, the facts that may bear on them, and datasets as resources.
 
-Everything is read set-based, in a number of queries that does not grow with the number of rows, and anew for each
-question: nothing is cached across requests, so a revoked grant is gone with its commit.
+Everything is read set-based, in a number of queries that does not grow with the number of rows. Grants are read anew
+for each question; policies and domains are kept until the log of changed facts tells of one (`governance.effective`).
 """
 
 from collections import defaultdict
@@ -97,14 +97,14 @@ def principal_of(
 
 
 def load_facts(principal: Principal, *, now: datetime | None = None) -> Facts:
-    """The grants to the principal, all published policies, and the domain tree, as of now; eight queries."""
+    """The grants to the principal, all published policies, and the domain tree, as of now.
+
+    Four queries for the grants; policies and domains are read again only where one of them changed since.
+    """
+    from governance.effective import shared_facts
+
     moment = now or utc_now()
-    return Facts(
-        now=moment,
-        grants=tuple(_load_grants(principal, moment)),
-        policies=tuple(load_policies()),
-        domains=load_domains(),
-    )
+    return shared_facts().with_grants(tuple(_load_grants(principal, moment)), now=moment)
 
 
 def load_policies() -> list[Policy]:

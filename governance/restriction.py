@@ -51,7 +51,7 @@ def to_condition(  # noqa: PLR0911  # one answer a kind of predicate
         case DatasetIn(ids):
             return Q(pk__in=sorted(ids, key=str))
         case DomainIn(ids):
-            below = _with_descendants(ids, domains)
+            below = with_descendants(ids, domains)
             return Q(domain__isnull=False, domain__in=sorted(below, key=str))
         case _:
             return _leaf(predicate)
@@ -124,7 +124,7 @@ def _any_regex(lookup: str, patterns: Iterable[str]) -> Q:
     return condition
 
 
-def _with_descendants(
+def with_descendants(
     ids: frozenset[EntityId], domains: Mapping[EntityId, DomainInfo]
 ) -> set[EntityId]:
     children: dict[EntityId, list[EntityId]] = {}

@@ -1,7 +1,9 @@
-"""Background work of `governance`. Both tasks may run at any time and any number of times."""
+"""Background work of `governance`. Every task may run at any time and any number of times."""
 
 from celery import shared_task
+from django.db import connection, transaction
 
+from governance.effective.log import trim_fact_log
 from governance.services.audit import seal_all
 from governance.services.grants import expire_grants
 
@@ -16,3 +18,10 @@ def expire_grants_task() -> int:
 def seal_audit_task() -> int:
     """Seal what was committed since the last checkpoint."""
     return seal_all()
+
+
+@shared_task(name="governance.trim_fact_log")
+def trim_fact_log_task() -> int:
+    """Remove the entries of the log of changed facts that every process has seen."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        return trim_fact_log(cursor)

@@ -15,7 +15,9 @@ from rest_framework.request import Request
 from api.marquez.base import instant, read_window
 from api.v1.sight import Sight
 from catalog.models import Dataset, Job
+from catalog.queries.listed import ListedDataset
 from core.errors import InvalidInputError
+from governance.effective.ids import Ids
 from governance.runs import visible_jobs
 
 PARAMETERS = frozenset({"filter", "sort", "limit", "before", "after"})
@@ -26,18 +28,16 @@ BOUNDS = {"before": "updated_at__lt", "after": "updated_at__gt"}
 def marquez_members(
     request: Request,
     *,
-    sight: Sight,
     text: str,
-    found: QuerySet[Dataset],
-    page: Sequence[Dataset],
-    total: int,
+    found: Ids,
+    page: Sequence[ListedDataset],
 ) -> dict[str, Any]:
     """`totalCount` and `results` over `found`, the datasets in sight that match `text`; `page` are the first of them."""
     if not PARAMETERS & request.query_params.keys():
         rows = [("DATASET", row.namespace, row.name, row.updated_at) for row in page]
-        return {"totalCount": total, "results": [_result(*row) for row in rows]}
+        return {"totalCount": len(found), "results": [_result(*row) for row in rows]}
     limit, offset = read_window(request)
-    both = [_narrow(request, each) for each in _sides(request, sight=sight, text=text, found=found)]
+    both = [_narrow(request, each) for each in _sides(request, text=text, found=found)]
     columns = ("node", "namespace", "name", "updated_at")
     parts = [each.order_by().values_list(*columns) for each in both]
     ordered = parts[0].union(*parts[1:], all=True).order_by(*_order(request))
@@ -47,19 +47,19 @@ def marquez_members(
     }
 
 
-def _sides(
-    request: Request, *, sight: Sight, text: str, found: QuerySet[Dataset]
-) -> list[QuerySet[Any]]:
+def _sides(request: Request, *, text: str, found: Ids) -> list[QuerySet[Any]]:
     wanted = request.query_params.get("filter", "").lower()
     if wanted not in {"", "all", "dataset", "job"}:
         raise InvalidInputError("`filter` must be dataset or job")
+    sight = Sight(request)
     jobs: QuerySet[Job] = visible_jobs(sight.principal, visible=sight.visible)
     jobs = jobs.filter(name__icontains=text) if text else jobs
     if "namespace" in request.query_params:
         jobs = jobs.filter(namespace=request.query_params["namespace"])
     sides: list[QuerySet[Any]] = []
     if wanted != "job":
-        sides.append(found.annotate(node=Value("DATASET", output_field=CharField())))
+        datasets = Dataset.objects.live().filter(pk__in=list(found))
+        sides.append(datasets.annotate(node=Value("DATASET", output_field=CharField())))
     if wanted != "dataset":
         sides.append(jobs.annotate(node=Value("JOB", output_field=CharField())))
     return sides

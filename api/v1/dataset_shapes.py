@@ -15,10 +15,11 @@ from catalog.models import (
     RunDataset,
 )
 from catalog.queries.glossary import terms_of_datasets, terms_of_fields
+from catalog.queries.listed import ListedDataset
 from storage.queries import tier_summary
 
 LATEST_RUNS = 5
-HEAVY = ("facets", "facet_stamps", "search_text", "search_vector")
+HEAVY = ("facets", "facet_stamps")
 
 
 class OwnerSerializer(serializers.Serializer[Any]):
@@ -157,6 +158,25 @@ def dataset_data(row: Dataset, *, described: bool) -> dict[str, Any]:
             for owner in row.owners.all()
         ],
         "tags": [link.tag.name for link in row.dataset_tags.all()] if described else None,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }
+
+
+def listed_data(row: ListedDataset, *, described: bool) -> dict[str, Any]:
+    """The same of a row that was read without its model."""
+    owners = (each.partition(":") for each in row.owners)
+    return {
+        "uuid": str(row.uuid),
+        "namespace": row.namespace,
+        "name": row.name,
+        "kind": row.kind,
+        "structure": row.structure,
+        "media_type": row.media_type,
+        "description": row.description if described else None,
+        "domain": row.domain,
+        "owners": [{"kind": kind, "name": name} for kind, _, name in owners],
+        "tags": row.tags if described else None,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }

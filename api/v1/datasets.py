@@ -1,18 +1,17 @@
 """Datasets: list, one, and changes to the entry."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import Q, QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api.principal import caller
 from api.v1.conditional import (
     FIELDS,
     IF_MATCH,
@@ -21,79 +20,27 @@ from api.v1.conditional import (
     members_of,
     require_match,
 )
+from api.v1.dataset_filters import FILTERS, next_rows, read_filters, read_text
 from api.v1.dataset_shapes import (
     DatasetDetailSerializer,
     DatasetSerializer,
-    dataset_data,
     dataset_detail,
+    listed_data,
     with_parts,
 )
-from api.v1.lists import listed, page_of, paging, read_instant, read_uuid
+from api.v1.lists import CountedPages, listed, page_of, paging
 from api.v1.sight import Sight
-from catalog.models import Dataset, DatasetOwner, Domain
+from catalog.models import Dataset, Domain
 from catalog.models.dataset import DatasetKind, DatasetStructure
-from catalog.queries.glossary import with_term
-from catalog.queries.search import MAX_QUERY, matching, tagged
+from catalog.queries.listed import listed_datasets
 from catalog.services import datasets as services
-from core.errors import ConflictError, InvalidInputError, NotFoundError, PermissionDeniedError
+from core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from governance.policy.types import Action
+from governance.search import matching_ids
 from governance.vocabulary import is_administrator
 from identity.models import User
 
-MAX_DOMAIN_DEPTH = 12
 ORDERS = ("name", "namespace", "created_at", "updated_at")
-FILTERS = [
-    OpenApiParameter("q", str, description="full text, or a part of the name"),
-    OpenApiParameter("namespace", str),
-    OpenApiParameter("kind", str),
-    OpenApiParameter("domain", str, description="slug; what lies below it counts too"),
-    OpenApiParameter("tag", str, description="on the dataset or on a field"),
-    OpenApiParameter("term", UUID, description="on the dataset or on a field"),
-    OpenApiParameter("owner", str, description="user:NAME or group:NAME"),
-    OpenApiParameter("updated_since", datetime, description="not before this instant"),
-]
-
-
-def narrow(request: Request, sight: Sight) -> tuple[QuerySet[Dataset], str]:
-    """The datasets that the request's filters leave of the visible ones, and its search text."""
-    params = request.query_params
-    text = params.get("q", "").strip().replace("\x00", "")
-    if len(text) > MAX_QUERY:
-        raise InvalidInputError(f"`q` has at most {MAX_QUERY} characters")
-    found = matching(text, visible=sight.visible, described=sight.described)
-    if "namespace" in params:
-        found = found.filter(namespace=params["namespace"])
-    if "kind" in params:
-        found = found.filter(kind=params["kind"])
-    if "domain" in params:
-        found = found.filter(_in_domain(params["domain"]))
-    if "tag" in params:
-        found = tagged(found, params["tag"], described=sight.described)
-    if "term" in params:
-        found = with_term(found, read_uuid(params["term"], name="term"), described=sight.described)
-    if "owner" in params:
-        found = found.filter(_owned(params["owner"]))
-    if "updated_since" in params:
-        since = read_instant(params["updated_since"], name="updated_since")
-        found = found.filter(updated_at__gte=since)
-    return found, text
-
-
-def _owned(raw: str) -> Q:
-    kind, colon, name = raw.partition(":")
-    if kind not in {"user", "group"} or not colon or not name:
-        raise InvalidInputError("`owner` must be `user:NAME` or `group:NAME`")
-    who = {"user__username": name} if kind == "user" else {"group__name": name}
-    return Q(pk__in=DatasetOwner.objects.filter(**who).values("dataset_id"))
-
-
-def _in_domain(slug: str) -> Q:
-    """In the domain or below it; the tree is at most 12 deep."""
-    condition, path = Q(), "domain__slug"
-    for _ in range(MAX_DOMAIN_DEPTH):
-        condition |= Q(**{path: slug})
-        path = path.replace("__slug", "__parent__slug")
-    return condition
 
 
 class NewFieldSerializer(serializers.Serializer[Any]):
@@ -142,7 +89,9 @@ def _create(values: dict[str, Any], *, sight: Sight, actor: str) -> Dataset:
 
 
 class DatasetListView(APIView):
-    """The datasets that the caller may discover."""
+    """The datasets that the caller may discover, and their exact number under the filters."""
+
+    pagination_class = CountedPages
 
     @extend_schema(
         operation_id="catalog_datasets_list",
@@ -150,16 +99,16 @@ class DatasetListView(APIView):
         responses=DatasetSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
-        sight = Sight(request)
-        found, _ = narrow(request, sight)
-        rows, cursor = page_of(with_parts(found), request, orders=ORDERS)
-        described = sight.described_keys([row.pk for row in rows])
+        view = matching_ids(caller(request), read_text(request), filters=read_filters(request))
+        few = next_rows(view.found, request, orders=ORDERS)
+        rows, cursor = page_of(few.only("pk", *ORDERS), request, orders=ORDERS)
         return listed(
             request,
-            rows,
+            listed_datasets(row.pk for row in rows),
             cursor,
-            render=lambda row: dataset_data(row, described=row.pk in described),
+            render=lambda row: listed_data(row, described=row.pk in view.described),
             members=members_of(DatasetSerializer),
+            total=len(view.found),
         )
 
     @extend_schema(
@@ -243,7 +192,7 @@ def _move(row: Dataset, *, slug: str | None, sight: Sight, actor: str) -> None:
 def _shown(sight: Sight, row: Dataset) -> dict[str, Any]:
     """The entry as the caller may see it now, which a change may have altered."""
     shown = with_parts(sight.visible.filter(pk=row.pk)).select_related("current_version")
-    fresh = shown.defer(None).defer("facet_stamps", "search_text", "search_vector").first()
+    fresh = shown.defer(None).defer("facet_stamps").first()
     if fresh is None:
         raise NotFoundError("there is no such dataset")
     described = bool(sight.described_keys([fresh.pk]))

@@ -13,12 +13,15 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from api.v1.datasets import FILTERS, narrow
+from api.principal import caller
+from api.v1.dataset_filters import FILTERS, next_rows, read_filters, read_text
 from api.v1.lists import page_of
-from api.v1.sight import Sight
 from api.v1.streams import asker
 from catalog.models import Dataset
 from catalog.queries.dcat import PREFIXES, DcatPlace, graph_of, load_page
+from governance.effective.look import View
+from governance.effective.pages import page_rows
+from governance.search import matching_ids
 
 PATH = "/api/v1/catalog/dcat"
 BATCH = 500
@@ -78,16 +81,22 @@ class DcatView(APIView):
         chosen = request.accepted_renderer.format
         if chosen == "nt":
             return StreamingHttpResponse(_triples(request), content_type="application/n-triples")
-        sight = Sight(request)
-        found, _ = narrow(request, sight)
-        rows, cursor = page_of(load_page(found), request, orders=())
-        described = sight.described_keys([row.pk for row in rows])
+        view = _view(request)
+        rows, cursor = page_of(load_page(next_rows(view.found, request)), request, orders=())
         place = _place(request, cursor)
-        graph = graph_of(rows, described=described, place=place)
+        graph = graph_of(rows, described=_described(view, rows), place=place)
         response = _rendered(graph, chosen)
         if place.next_page is not None:
             response["Link"] = f'<{place.next_page}>; rel="next"'
         return response
+
+
+def _view(request: Request) -> View:
+    return matching_ids(caller(request), read_text(request), filters=read_filters(request))
+
+
+def _described(view: View, rows: list[Dataset]) -> frozenset[int]:
+    return frozenset(row.pk for row in rows if row.pk in view.described)
 
 
 def _rendered(graph: Graph, chosen: str) -> HttpResponse:
@@ -118,12 +127,11 @@ def _triples(request: Request) -> Iterator[bytes]:
     last = 0
     while True:
         ask()
-        sight = Sight(request)
-        found, _ = narrow(request, sight)
-        rows: list[Dataset] = list(load_page(found.filter(pk__gt=last)).order_by("pk")[:BATCH])
+        view = _view(request)
+        few = page_rows(view.found, after=last, count=BATCH).filter(pk__gt=last)
+        rows: list[Dataset] = list(load_page(few).order_by("pk")[:BATCH])
         if rows or not last:
-            described = sight.described_keys([row.pk for row in rows])
-            graph = graph_of(rows, described=described, place=place)
+            graph = graph_of(rows, described=_described(view, rows), place=place)
             yield graph.serialize(format="nt").encode()
         if len(rows) < BATCH:
             return

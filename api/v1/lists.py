@@ -12,7 +12,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.pagination import decode_cursor, encode_cursor, read_page_size
+from api.pagination import KeysetPagination, decode_cursor, encode_cursor, read_page_size
 from api.v1.conditional import FIELDS, sparse, wanted_fields
 from core.errors import InvalidInputError
 
@@ -102,11 +102,23 @@ def listed(
     *,
     render: Callable[[Any], Mapping[str, Any]],
     members: Iterable[str],
+    total: int | None = None,
 ) -> Response:
-    """The page as it is sent, each row with the members that `fields` asks for."""
+    """The page as it is sent, each row with the members that `fields` asks for; `total`, if known, is of all pages."""
     names = wanted_fields(request, known=members)
     items = [sparse(render(row), names) for row in rows]
-    return Response({"items": items, "next_cursor": cursor})
+    counted = {} if total is None else {"total": total}
+    return Response({"items": items, "next_cursor": cursor, **counted})
+
+
+class CountedPages(KeysetPagination):
+    """Describes pages that tell how many rows there are on all of them together."""
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        described = super().get_paginated_response_schema(schema)
+        described["required"].append("total")
+        described["properties"]["total"] = {"type": "integer"}
+        return described
 
 
 def text_of(request: Request, name: str = "q") -> str:

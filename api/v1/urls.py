@@ -12,7 +12,7 @@ from api.v1.fields import FieldListView, FieldView
 from api.v1.jobs import JobListView, JobRunListView, JobView, RunView
 from api.v1.openapi import DocsView, SchemaView
 from api.v1.rows import DatasetRowsView
-from api.v1.search import SearchView
+from api.v1.search import SearchView, SuggestionView
 from api.v1.tags import DatasetTagView, FieldTagView, TagListView, TagView
 from api.v1.versions import VersionListView, VersionView
 
@@ -22,6 +22,7 @@ urlpatterns = [
     path("schema", SchemaView.as_view(), name="schema"),
     path("docs", DocsView.as_view(), name="docs"),
     path("search", SearchView.as_view(), name="search"),
+    path("search/suggestions", SuggestionView.as_view(), name="search-suggestions"),
     path("catalog/datasets", DatasetListView.as_view(), name="datasets"),
     path(DATASET, DatasetView.as_view(), name="dataset"),
     path(f"{DATASET}/fields", FieldListView.as_view(), name="dataset-fields"),

@@ -25,6 +25,7 @@ from catalog.models.properties import (
     PropertyDefinition,
 )
 from catalog.models.removal import JobRemoval
+from catalog.models.search import SearchEntry, SearchWord
 from catalog.models.tag import DatasetTag, FieldTag, Tag
 from catalog.models.version import DatasetVersion
 
@@ -67,5 +68,7 @@ __all__ = [
     "RunDataset",
     "RunEvent",
     "RunState",
+    "SearchEntry",
+    "SearchWord",
     "Tag",
 ]

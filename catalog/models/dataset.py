@@ -6,7 +6,7 @@ import pghistory
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.contrib.postgres.indexes import GinIndex, OpClass
-from django.contrib.postgres.search import SearchQuery, SearchVector, SearchVectorField
+from django.contrib.postgres.search import SearchQuery
 from django.db import models
 from django.db.models.functions import Lower, Upper
 
@@ -40,7 +40,7 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
     def matching(self, text: str) -> Self:
         """Full text over name, description, tags, columns and owners, or a part of the name."""
         query = SearchQuery(text, config="simple", search_type="websearch")
-        return self.filter(models.Q(search_vector=query) | models.Q(name__icontains=text))
+        return self.filter(models.Q(search_entry__words=query) | models.Q(name__icontains=text))
 
 
 @pghistory.track(*set_trackers(), fields=["namespace", "name", "kind", "domain", "deleted_at"])
@@ -74,16 +74,6 @@ class Dataset(models.Model):
         on_delete=models.SET_NULL,
         related_name="+",
     )
-    # Names of tags, fields and owners, written by `catalog.services.search.refresh_search_text`
-    # in the transaction of the change, so that search never drifts from the store.
-    search_text = models.TextField(blank=True, editable=False)
-    search_vector = models.GeneratedField(
-        expression=SearchVector(
-            "name", "description", "search_text", config=models.Value("simple")
-        ),
-        output_field=SearchVectorField(),
-        db_persist=True,
-    )
     # Raised by trigger (migration 0010) when a name is taken from it: who remembered the name looks again.
     names_epoch = models.IntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=utc_now, editable=False)
@@ -98,7 +88,6 @@ class Dataset(models.Model):
             models.UniqueConstraint(fields=["namespace", "name"], name="dataset_name_is_unique"),
         ]
         indexes = [
-            GinIndex(fields=["search_vector"], name="dataset_search"),
             # On the expression that `icontains` compares.
             GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="dataset_name_trgm"),
             models.Index(Lower("name"), name="dataset_lower_name"),

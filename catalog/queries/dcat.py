@@ -37,7 +37,7 @@ def load_page(rows: QuerySet[Dataset]) -> QuerySet[Dataset]:
     """What a page says of each dataset, in four queries however many there are."""
     return (
         rows.select_related("domain")
-        .defer("facets", "facet_stamps", "search_text", "search_vector", "properties")
+        .defer("facets", "facet_stamps", "properties")
         .prefetch_related("owners__user", "owners__group", "dataset_tags__tag")
     )
 

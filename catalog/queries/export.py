@@ -148,7 +148,7 @@ def _datasets(sight: ExportSight, last: int) -> Batch:
     rows = list(
         sight.visible.filter(pk__gt=last)
         .select_related("domain")
-        .defer("facets", "facet_stamps", "search_text", "search_vector")
+        .defer("facets", "facet_stamps")
         .order_by("pk")[:BATCH]
     )
     ids = [row.pk for row in rows]

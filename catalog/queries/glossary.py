@@ -9,16 +9,19 @@ from django.db.models import Q, QuerySet
 from catalog.models import Dataset, DatasetTerm, FieldTerm, GlossaryTerm
 
 
+def bearing_term(term: UUID) -> QuerySet[Dataset]:
+    """The datasets that bear the term themselves or on a present field."""
+    direct = DatasetTerm.objects.filter(term__uuid=term).values("dataset_id")
+    by_field = FieldTerm.objects.filter(term__uuid=term, field__removed_at=None)
+    return Dataset.objects.filter(Q(pk__in=direct) | Q(pk__in=by_field.values("field__dataset_id")))
+
+
 def with_term(
     datasets: QuerySet[Dataset], term: UUID, *, described: QuerySet[Dataset]
 ) -> QuerySet[Dataset]:
-    """Those that bear the term themselves or on a present field, and whose metadata the caller may view."""
-    direct = DatasetTerm.objects.filter(term__uuid=term).values("dataset_id")
-    by_field = FieldTerm.objects.filter(term__uuid=term, field__removed_at=None)
-    return datasets.filter(
-        Q(pk__in=direct) | Q(pk__in=by_field.values("field__dataset_id")),
-        pk__in=described.order_by().values("pk"),
-    )
+    """Those that bear the term, and whose metadata the caller may view."""
+    bearing = bearing_term(term).order_by().values("pk")
+    return datasets.filter(pk__in=bearing).filter(pk__in=described.order_by().values("pk"))
 
 
 def matching_terms(terms: QuerySet[GlossaryTerm], text: str) -> QuerySet[GlossaryTerm]:

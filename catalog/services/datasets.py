@@ -142,7 +142,7 @@ def add_owner(dataset: Dataset, *, owner: User | Group, actor: str = "system") -
 
 @transaction.atomic
 def remove_owner(dataset: Dataset, *, owner: User | Group, actor: str) -> None:
-    """Take ownership away; a second call changes nothing."""
+    """Take ownership away; a second call changes nothing. The searched words follow by trigger (migration 0013)."""
     subject: dict[str, Any] = {"group": owner} if isinstance(owner, Group) else {"user": owner}
     removed, _ = DatasetOwner.objects.filter(dataset=dataset, **subject).delete()
     if removed:
@@ -152,7 +152,6 @@ def remove_owner(dataset: Dataset, *, owner: User | Group, actor: str) -> None:
             resource=dataset.node_id,
             payload={"owner": str(owner), "kind": next(iter(subject))},
         )
-        refresh_search_text([dataset.pk])
 
 
 @transaction.atomic

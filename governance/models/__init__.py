@@ -1,6 +1,7 @@
 """The models of `governance`, one noun a file."""
 
 from governance.models.audit import AuditCheckpoint, AuditRecord
+from governance.models.fact_log import FactKind, FactLog, FactLogMark
 from governance.models.grant import (
     DatasetGroupGrant,
     DatasetUserGrant,
@@ -21,6 +22,9 @@ __all__ = [
     "Declassification",
     "DomainGroupGrant",
     "DomainUserGrant",
+    "FactKind",
+    "FactLog",
+    "FactLogMark",
     "GrantBase",
     "Policy",
     "PolicyStatus",

@@ -7,7 +7,7 @@ conditions only, and `PolicyIndex.applying` checks the rest.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from governance.policy.predicates import (
@@ -50,7 +50,8 @@ class IndexedPolicy:
     scope: Predicate
 
 
-Buckets = dict[Anchor, dict[Anchor, list[IndexedPolicy]]]
+BySubject = dict[Anchor, list[IndexedPolicy]]
+Buckets = dict[Anchor, BySubject]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,9 @@ class PolicyIndex:
     # policies that allow or deny, and those that only oblige a read: most questions need the first alone
     rights: Buckets
     duties: Buckets
+    # the same by subject alone, for questions about all datasets
+    rights_of: "BySubject"
+    duties_of: "BySubject"
     broken: tuple[Policy, ...]
     steward_domains: Mapping[Subject, frozenset[EntityId]]
     owner_domains: Mapping[Subject, frozenset[EntityId]]
@@ -72,19 +76,30 @@ class PolicyIndex:
         domain_ids = {domain.path: domain.id for domain in facts.domains.values()}
         rights: Buckets = defaultdict(dict)
         duties: Buckets = defaultdict(dict)
+        rights_of: BySubject = defaultdict(list)
+        duties_of: BySubject = defaultdict(list)
         for policy in facts.policies:
             if policy.error is None:
-                buckets = rights if isinstance(policy.effect, Allow | Deny) else duties
-                _hang(buckets, IndexedPolicy(policy, scope_predicate(policy.scope, domain_ids)))
+                is_right = isinstance(policy.effect, Allow | Deny)
+                entry = IndexedPolicy(policy, scope_predicate(policy.scope, domain_ids))
+                _hang(rights if is_right else duties, entry)
+                for anchor in _subject_anchors(policy):
+                    (rights_of if is_right else duties_of)[anchor].append(entry)
         return cls(
             facts=facts,
             grants=_grants_by_subject(facts.grants),
             rights=dict(rights),
             duties=dict(duties),
+            rights_of=dict(rights_of),
+            duties_of=dict(duties_of),
             broken=tuple(policy for policy in facts.policies if policy.error is not None),
             steward_domains=_domains_by_holder(facts.domains.values(), role="steward"),
             owner_domains=_domains_by_holder(facts.domains.values(), role="owner"),
         )
+
+    def serving(self, facts: "Facts") -> "PolicyIndex":
+        """The index of `facts`, which have the policies and domains of these and other grants or another instant."""
+        return replace(self, facts=facts, grants=_grants_by_subject(facts.grants))
 
     def applying(
         self, principal: Principal, action: Action, resource: Resource
@@ -99,10 +114,15 @@ class PolicyIndex:
 
     def concerning(self, principal: Principal, action: Action) -> Iterator[IndexedPolicy]:
         """The readable policies that bear on this principal and action now, on whatever resource."""
-        for buckets in self._buckets_for(action):
-            for entry in _hanging(buckets, buckets, principal):
-                if entry.policy.concerns(principal, now=self.facts.now):
-                    yield entry
+        seen: set[int] = set()
+        arranged = (self.rights_of, self.duties_of) if action is Action.READ else (self.rights_of,)
+        for by_subject in arranged:
+            for anchor in principal.anchors:
+                for entry in by_subject.get(anchor, ()):
+                    if id(entry) not in seen:
+                        seen.add(id(entry))
+                        if entry.policy.concerns(principal, now=self.facts.now):
+                            yield entry
 
     def grants_of(self, principal: Principal) -> Iterator[Grant]:
         """Every grant to this user or their groups that holds now."""

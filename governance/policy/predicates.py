@@ -115,7 +115,7 @@ class NameLike:
     pattern: str
 
     def matches(self, resource: Resource) -> bool:
-        return _compiled(self.pattern).search(resource.name) is not None
+        return compile_glob(self.pattern).search(resource.name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class NamespaceLike:
     pattern: str
 
     def matches(self, resource: Resource) -> bool:
-        return _compiled(self.pattern).search(resource.namespace) is not None
+        return compile_glob(self.pattern).search(resource.namespace) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,8 @@ def _literal(char: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
+def compile_glob(pattern: str) -> re.Pattern[str]:
+    """A glob as Python searches with it."""
     return re.compile(glob_to_regex(pattern)[:-1] + r"\Z", re.DOTALL)
 
 

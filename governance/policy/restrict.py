@@ -4,6 +4,7 @@ INVARIANT: `restrict(p, a, facts).matches(r)` equals `decide(p, a, r, facts).all
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from governance.policy import roles
@@ -36,10 +37,26 @@ if TYPE_CHECKING:
     from governance.policy.types import Facts
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What allows and what denies, apart, for those who keep the datasets of each on their own."""
+
+    allowed: Predicate
+    denied: Predicate
+
+
 def restrict(principal: Principal, action: Action, facts: "Facts") -> Predicate:
     """The predicate that holds for exactly those datasets that `decide` would allow."""
-    if not principal.is_active or not principal.token_allows(action) or facts.index.broken:
+    found = bounds(principal, action, facts)
+    if found.allowed == NOTHING:
         return NOTHING
+    return all_of([found.allowed, negate(found.denied)])
+
+
+def bounds(principal: Principal, action: Action, facts: "Facts") -> Bounds:
+    """The two halves of `restrict`: it holds where `allowed` does and `denied` does not."""
+    if not principal.is_active or not principal.token_allows(action) or facts.index.broken:
+        return Bounds(NOTHING, EVERYTHING)
     policies = list(facts.index.concerning(principal, action))
     allowed = any_of(
         [
@@ -48,12 +65,10 @@ def restrict(principal: Principal, action: Action, facts: "Facts") -> Predicate:
             *_by_grant(principal, action, facts),
         ]
     )
-    if allowed == NOTHING:
-        return NOTHING
     denied = [entry.scope for entry in policies if denies(entry.policy, action)]
     if action is Action.READ:
         denied += _unfiltered(principal, policies)
-    return all_of([allowed, negate(any_of(denied))])
+    return Bounds(allowed, any_of(denied))
 
 
 def _by_role(principal: Principal, action: Action, facts: "Facts") -> Iterator[Predicate]:

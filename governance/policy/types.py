@@ -339,6 +339,12 @@ class Facts:
         """The same facts at another instant."""
         return replace(self, now=now)
 
+    def with_grants(self, grants: tuple[Grant, ...], *, now: datetime) -> "Facts":
+        """The same policies and domains with other grants, at another instant; the index of the policies is shared."""
+        facts = replace(self, now=now, grants=grants)
+        facts.__dict__["index"] = self.index.serving(facts)
+        return facts
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:

@@ -42,6 +42,7 @@ def test_each_list_opens_for_those_it_is_for(model, world):
     for_all_staff = model._meta.model_name not in SUPERUSER_ONLY
     url = changelist(model)
     assert page_client(world.superuser).get(url).status_code == 200
+    assert page_client(world.superuser).get(url, {"q": "a"}).status_code == 200
     assert page_client(world.steward).get(url).status_code == (200 if for_all_staff else 403)
     assert page_client(world.analyst).get(url).status_code == 302
 

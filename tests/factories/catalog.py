@@ -15,6 +15,7 @@ from catalog.models import (
     Job,
     Tag,
 )
+from catalog.services.search import refresh_search_text
 from identity.models import User
 
 _numbers = itertools.count(1)
@@ -55,6 +56,7 @@ def make_dataset(name: str | None = None, *, fields=(), owners=(), tags=(), **kw
         DatasetOwner.objects.create(dataset=dataset, **_subject(who))
     for tag in tags:
         DatasetTag.objects.create(dataset=dataset, tag=make_tag(tag))
+    refresh_search_text([dataset.pk])
     return dataset
 
 

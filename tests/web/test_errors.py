@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from catalog.services.datasets import describe
 from tests.factories.governance import make_world
 from tests.factories.identity import make_user, page_client
 
@@ -54,8 +55,7 @@ def test_pages_allow_no_inline_script():
 
 def test_text_of_others_is_escaped():
     world = make_world()
-    world.passengers.description = "<script>alert(1)</script>"
-    world.passengers.save()
+    describe(world.passengers, description="<script>alert(1)</script>", actor="owner")
     for path in (
         reverse("web:dataset", args=[world.passengers.uuid]),
         reverse("web:search") + "?q=alert",

@@ -91,7 +91,17 @@ def test_closed_metadata_does_not_lead_to_a_dataset(world):
         ("kind", [{"value": "table", "count": 1}]),
         ("domain", [{"value": "sales", "count": 1}]),
         ("tag", []),
+        ("owner", [{"value": "user:owner", "count": 1}]),
+        ("namespace", [{"value": "lakewarden", "count": 1}]),
     ]
+
+
+def test_a_misspelt_search_says_what_it_searched_instead(world):
+    response = page_client(world.owner).get(reverse("web:search"), {"q": "pasengers"})
+    assert response.context["corrected"] == "passengers"
+    assert "Nothing has these words" in response.content.decode()
+    response = page_client(world.outsider).get(reverse("web:search"), {"q": "pasengers"})
+    assert response.context["corrected"] is None
 
 
 def search(user, text="", **facets) -> list[str]:

@@ -1,29 +1,21 @@
 """Search: ranked, with facets and counts of what this viewer may know of, and of nothing else."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from catalog.models import Dataset, DatasetTag
-from catalog.queries.search import (
-    MARK_START,
-    MARK_STOP,
-    MAX_OFFSET,
-    MAX_QUERY,
-    matching,
-    search_datasets,
-    tagged,
-)
-from governance.policy.types import Action
-from web.access import visible_datasets
+from catalog.queries.search import MARK_START, MARK_STOP, MAX_OFFSET, MAX_QUERY
+from governance.effective.look import NOBODY, Filters, find_subject
+from governance.search import Hit
+from governance.search import search as search_datasets
+from web.access import principal_of_viewer
 
 PAGE_SIZE = 20
-FACETS = ("kind", "domain", "tag")
+FACETS = ("kind", "domain", "tag", "owner", "namespace")
 
 
 @login_required
@@ -32,22 +24,25 @@ def search(request: HttpRequest) -> HttpResponse:
     """One page of what matches the text and the chosen facets, best first."""
     text = _clean(request.GET.get("q", ""))
     chosen = {name: value for name in FACETS if (value := _clean(request.GET.get(name, "")))}
-    described = visible_datasets(request, Action.VIEW_METADATA)
-    found = matching(text, visible=visible_datasets(request), described=described)
     number = _page_number(request)
     page = search_datasets(
+        principal_of_viewer(request),
         text,
-        found=_narrowed(found, chosen, described),
-        described=described,
+        filters=_filters(chosen),
         offset=(number - 1) * PAGE_SIZE,
         limit=PAGE_SIZE,
     )
     context = {
         "text": text,
+        "corrected": page.corrected,
         "chosen": chosen,
-        "rows": _rows(page.rows, described),
+        "rows": _rows(page.hits),
         "total": page.total,
-        "facets": [(name, page.facets[name]) for name in FACETS],
+        "facets": [
+            (name, [{"value": value, "count": count} for value, count in page.facets[name]])
+            for name in FACETS
+        ],
+        "estimates": page.estimates,
         "number": number,
         "previous": number - 1 if number > 1 else None,
         "next": number + 1 if number * PAGE_SIZE < min(page.total, MAX_OFFSET) else None,
@@ -66,34 +61,35 @@ def _page_number(request: HttpRequest) -> int:
     return min(max(number, 1), MAX_OFFSET // PAGE_SIZE)
 
 
-def _narrowed(
-    found: QuerySet[Dataset], chosen: Mapping[str, str], described: QuerySet[Dataset]
-) -> QuerySet[Dataset]:
-    if "kind" in chosen:
-        found = found.filter(kind=chosen["kind"])
-    if "domain" in chosen:
-        found = found.filter(domain__slug=chosen["domain"])
-    if "tag" in chosen:
-        found = tagged(found, chosen["tag"], described=described)
-    return found
+def _filters(chosen: dict[str, str]) -> Filters:
+    kind, _, name = chosen.get("owner", "").partition(":")
+    return Filters(
+        namespace=chosen.get("namespace"),
+        kind=chosen.get("kind"),
+        domain=chosen.get("domain"),
+        tag=chosen.get("tag"),
+        owner=find_subject(kind, name) or NOBODY if "owner" in chosen else None,
+    )
 
 
-def _rows(datasets: list[Dataset], described: QuerySet[Dataset]) -> list[dict[str, Any]]:
+def _rows(hits: list[Hit]) -> list[dict[str, Any]]:
     """Each result with its tags and snippet where its metadata may be viewed."""
-    keys = [each.pk for each in datasets]
-    is_open = set(described.filter(pk__in=keys).values_list("pk", flat=True))
+    keys = [hit.id for hit in hits]
+    datasets = Dataset.objects.live().select_related("domain").defer("facets", "facet_stamps")
+    rows = datasets.in_bulk(keys)
     tags: dict[int, list[str]] = {}
-    links = DatasetTag.objects.filter(dataset__in=is_open).order_by("tag__name")
-    for pk, name in links.values_list("dataset_id", "tag__name"):
+    links = DatasetTag.objects.filter(dataset__in=[hit.id for hit in hits if hit.is_described])
+    for pk, name in links.order_by("tag__name").values_list("dataset_id", "tag__name"):
         tags.setdefault(pk, []).append(name)
     return [
         {
-            "dataset": each,
-            "is_open": each.pk in is_open,
-            "tags": tags.get(each.pk, []),
-            "snippet": _parts(getattr(each, "snippet", "")) if each.pk in is_open else [],
+            "dataset": rows[hit.id],
+            "is_open": hit.is_described,
+            "tags": tags.get(hit.id, []),
+            "snippet": _parts(hit.snippet),
         }
-        for each in datasets
+        for hit in hits
+        if hit.id in rows
     ]
 
 

@@ -10,6 +10,7 @@ from django.db import connection
 
 from catalog.lineage.adjacency import Adjacency, Change
 from catalog.models.lineage import EdgeKind
+from core.commits import SNAPSHOT_COLUMNS, unread
 
 # Both ends of an edge as node keys, in the direction of the flow (`catalog.queries.lineage.nodes`).
 _LEFT_FIRST: Final = "direction = 'input'"
@@ -39,25 +40,20 @@ MOST_NEWS: Final = 20_000
 
 # What one snapshot says of the log: how often and up to which transaction it was trimmed, the transactions that the
 # snapshot does not see, our own, if it has written, and the era: of which run of the server, of which generation of graphs.
-_SNAPSHOT = """
+_SNAPSHOT = f"""
 SELECT coalesce(h.trims, 0) AS trims, coalesce(h.trimmed_xid, 0) AS trimmed_xid,
-       pg_snapshot_xmax(s.snap)::text::bigint AS xmax,
-       ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(s.snap) x) AS running, s.own,
+       {SNAPSHOT_COLUMNS}, s.own,
        concat(extract(epoch FROM pg_postmaster_start_time()), ' ', coalesce(h.generation, 0)) AS era
 FROM (SELECT pg_current_snapshot() AS snap, pg_current_xact_id_if_assigned()::text::bigint AS own) s
 LEFT JOIN catalog_edgeloghorizon h ON h.id = 1
-"""
+"""  # noqa: S608  # assembled from constants of this module only
 
-# The same with every entry that a reader of mark (xmax, pending) has not seen; one row of NULLs if there is none.
+# The same with every entry that a reader of the mark has not seen; one row of NULLs if there is none.
 _NEWS = f"""
 SELECT h.trims, h.trimmed_xid, h.xmax, h.running, h.own, h.era,
        l.seq, l.xid, l.opened, l.edge_id, l.left_id, l.right_id, l.direction
 FROM ({_SNAPSHOT}) h LEFT JOIN LATERAL (
-    SELECT * FROM (
-        SELECT * FROM catalog_edgelog WHERE kind = %(kind)s AND xid >= %(xmax)s
-        UNION ALL
-        SELECT * FROM catalog_edgelog WHERE kind = %(kind)s AND xid = ANY(%(pending)s)
-    ) unread ORDER BY seq LIMIT %(most)s
+    SELECT * FROM ({unread("catalog_edgelog", condition="kind = %(kind)s")}) unread ORDER BY seq LIMIT %(most)s
 ) l ON true ORDER BY l.seq
 """  # noqa: S608  # assembled from constants of this module only
 
@@ -83,8 +79,7 @@ class Mark:
     """How far the log has been read.
 
     INVARIANT: read is every entry of a transaction below `xmax` that is not in `pending`: what the snapshot of the mark
-    saw. The numbers of entries tell nothing: `xmax` is one above the last transaction that has *ended*, so a later one
-    may be running, and have written entries with low numbers, without being among those that a snapshot lists.
+    saw (`core.commits`).
     """
 
     era: str = ""
@@ -133,7 +128,7 @@ def read_news(kind: EdgeKind, *, mark: Mark) -> News:
     values: dict[str, Any] = {
         "kind": kind.value,
         "xmax": mark.xmax,
-        "pending": list(mark.pending),
+        "running": list(mark.pending),
         "most": MOST_NEWS + 1,
     }
     with connection.cursor() as cursor:

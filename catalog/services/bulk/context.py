@@ -150,7 +150,7 @@ def lock_datasets(ids: Iterable[int]) -> dict[int, Dataset]:
         Dataset.objects.select_for_update(no_key=True, of=("self",))
         .filter(pk__in=list(ids))
         .select_related("current_version")
-        .defer("facets", "search_text", "search_vector")
+        .defer("facets")
         .order_by("pk")
     )
     return {row.pk: row for row in rows}

@@ -34,8 +34,8 @@ SELECT q.namespace, q.name, d.id, s.dataset_id, s.direct, s.type, coalesce(d.nam
 INSERT_DATASETS = """
 INSERT INTO catalog_dataset
     (uuid, namespace, name, kind, structure, media_type, description, properties, declared, facets, facet_stamps,
-     search_text, names_epoch, created_at, updated_at)
-SELECT uuid, namespace, name, kind, 'structured', '', '', '{}', false, '{}', '{}', '', 0, now(), now()
+     names_epoch, created_at, updated_at)
+SELECT uuid, namespace, name, kind, 'structured', '', '', '{}', false, '{}', '{}', 0, now(), now()
   FROM unnest(%b::uuid[], %s::text[], %s::text[], %s::text[]) AS q (uuid, namespace, name, kind)
  ORDER BY namespace, name
     ON CONFLICT (namespace, name) DO NOTHING

@@ -141,7 +141,11 @@ def test_lists_and_filters(actors, passengers) -> None:
     names = [row["name"] for row in api_client(actors.owner).get(url).json()["items"]]
     assert names == ["curated.passengers"]
     for user in (actors.team_mate, actors.outsider):
-        assert api_client(user).get(url).json() == {"items": [], "next_cursor": None}
+        assert api_client(user).get(url).json() == {
+            "items": [],
+            "next_cursor": None,
+            "total": 0,
+        }
     client = api_client(make_user(is_superuser=True))
     for params, expected in [
         ({"tag": "pii.email"}, ["curated.passengers"]),
@@ -241,7 +245,9 @@ def test_search_counts_and_facets_tell_only_what_may_be_seen(actors, passengers)
             assert api_client(user).get(url, {"q": text}).json() == {
                 "items": [],
                 "total": 0,
-                "facets": {"kind": [], "domain": [], "tag": []},
+                "facets": {"kind": [], "domain": [], "tag": [], "owner": [], "namespace": []},
+                "estimates": [],
+                "corrected": None,
                 "next_cursor": None,
                 "totalCount": 0,
                 "results": [],
@@ -251,6 +257,42 @@ def test_search_counts_and_facets_tell_only_what_may_be_seen(actors, passengers)
     tags = api_client(actors.owner).get(f"{BASE}/tags").json()["items"]
     assert [(tag["name"], tag["datasets"]) for tag in tags] == [("gold", 1), ("pii.email", 1)]
     assert api_client(actors.outsider).get(f"{BASE}/tags").json()["items"] == []
+
+
+def test_lists_and_search_narrow_by_owner_and_count_exactly(actors, passengers) -> None:
+    for number in range(4):
+        make_dataset(f"raw.t{number}", owners=[actors.team], kind="view")
+    name = actors.owner.username
+    client = api_client(actors.owner)
+    assert client.get(f"{BASE}/datasets", {"owner": f"user:{name}"}).json()["total"] == 1
+    page = client.get(f"{BASE}/datasets", {"kind": "view", "page_size": 3}).json()
+    assert (page["total"], len(page["items"])) == (4, 3)
+    rest = client.get(f"{BASE}/datasets", {"kind": "view", "cursor": page["next_cursor"]}).json()
+    assert [row["name"] for row in page["items"] + rest["items"]] == [
+        f"raw.t{number}" for number in range(4)
+    ]
+    assert (rest["total"], rest["next_cursor"]) == (4, None)
+    found = client.get("/api/v1/search", {"owner": f"group:{actors.team.name}"}).json()
+    assert (found["total"], found["facets"]["namespace"]) == (
+        4,
+        [{"value": "lakewarden", "count": 4}],
+    )
+    for bad in ({"owner": "nobody"}, {"cursor": "eHg"}, {"q": "x" * 301}):
+        assert client.get(f"{BASE}/datasets", bad).status_code == 400
+    hidden = api_client(actors.outsider).get(f"{BASE}/datasets", {"owner": f"user:{name}"})
+    assert hidden.json() == {"items": [], "next_cursor": None, "total": 0}
+
+
+def test_suggestions_are_of_what_the_caller_may_know_of(actors, passengers) -> None:
+    url = "/api/v1/search/suggestions"
+    assert api_client(actors.owner).get(url, {"q": "passen"}).json() == {
+        "items": [{"kind": "dataset", "text": "curated.passengers", "uuid": str(passengers.uuid)}],
+        "next_cursor": None,
+    }
+    tag = {"kind": "tag", "text": "pii.email", "uuid": None}
+    assert api_client(actors.owner).get(url, {"q": "pii.e"}).json()["items"] == [tag]
+    for user in (actors.team_mate, actors.outsider):
+        assert api_client(user).get(url, {"q": "passen"}).json()["items"] == []
 
 
 def test_domains_are_made_by_who_administers(actors) -> None:

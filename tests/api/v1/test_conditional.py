@@ -120,7 +120,7 @@ def test_sparse_answers(owner, orders) -> None:
     assert client.get(url, {"fields": "name,kind"}).json() == {"name": "orders", "kind": "table"}
     assert client.get(url, {"fields": "name"})["ETag"] == client.get(url)["ETag"]
     listed = client.get(f"{BASE}/datasets", {"fields": "name"}).json()
-    assert listed == {"items": [{"name": "orders"}], "next_cursor": None}
+    assert listed == {"items": [{"name": "orders"}], "next_cursor": None, "total": 1}
     for wrong in ("nothing", "name,", "", "name;kind", "uuid," * 50):
         response = client.get(url, {"fields": wrong})
         assert (response.status_code, response.json()["code"]) == (400, "invalid-input")
@@ -182,7 +182,8 @@ def test_filters(owner) -> None:
         ({"updated_since": "2999-01-01T00:00:00+02:00"}, 0),
         ({"domain": "sales"}, 1),
     ]:
-        assert len(client.get(f"{BASE}/datasets", params).json()["items"]) == count, params
+        found = client.get(f"{BASE}/datasets", params).json()
+        assert (len(found["items"]), found["total"]) == (count, count), params
     for params in (
         {"owner": "owner"},
         {"updated_since": "x"},
