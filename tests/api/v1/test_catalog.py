@@ -196,6 +196,20 @@ def test_same_statements_for_one_and_three_rows(actors, passengers, path) -> Non
     assert count_queries(client, f"/api/v1/{path}") == one
 
 
+def test_a_job_without_datasets_shows_itself_to_who_sent_its_newest_run(actors) -> None:
+    told = run_event(
+        run="0198a3b1-7c1e-7d32-9a30-00000000000a", job="clean", at="2026-01-01T10:00:00Z"
+    )
+    record_event(event=told, sender=actors.team_mate)
+
+    shown = api_client(actors.team_mate).get(f"{BASE}/jobs").json()["items"]
+
+    assert [(job["name"], job["latest_run"]["state"]) for job in shown] == [("clean", "COMPLETED")]
+    for user in (actors.owner, actors.outsider):
+        assert api_client(user).get(f"{BASE}/jobs").json()["items"] == []
+        assert api_client(user).get(f"{BASE}/jobs/{shown[0]['uuid']}").status_code == 404
+
+
 def test_jobs_and_runs_show_themselves_by_their_datasets(actors, passengers) -> None:
     job = api_client(actors.owner).get(f"{BASE}/jobs").json()["items"][0]
     run = job["latest_run"]["uuid"]
