@@ -15,11 +15,8 @@ from governance.policy import roles
 from governance.policy.obligations import Rectangle, Refusal, oblige
 from governance.policy.types import (
     GIVEN_BY,
-    IMPLIES,
     Action,
-    Allow,
     Decision,
-    Deny,
     Policy,
     Principal,
     Reason,
@@ -35,7 +32,7 @@ def decide(principal: Principal, action: Action, resource: Resource, facts: "Fac
 
     An allowed `read` carries its obligations; every answer carries its reasons. Pure: no I/O, no clock but `facts.now`.
     """
-    policies = list(facts.index.applying(principal, action, resource))
+    policies = facts.index.applying(principal, action, resource)
     against = _reasons_against(principal, action, policies, facts)
     if against:
         return _deny(against)
@@ -55,18 +52,6 @@ def decide(principal: Principal, action: Action, resource: Resource, facts: "Fac
     return Decision("allow", reasons, obligations)
 
 
-def denies(policy: Policy, action: Action) -> bool:
-    """Whether a policy that applies forbids `action`, itself or something that it needs."""
-    return isinstance(policy.effect, Deny) and not policy.effect.actions.isdisjoint(IMPLIES[action])
-
-
-def allows(policy: Policy, action: Action) -> bool:
-    """Whether a policy that applies gives `action`, itself or by implication."""
-    return isinstance(policy.effect, Allow) and not policy.effect.actions.isdisjoint(
-        GIVEN_BY[action]
-    )
-
-
 def missing(action: Action) -> Reason:
     """The reason of a default deny, and with it the smallest change that would allow."""
     return Reason("missing", f"no grant, role or policy gives `{action}`; a grant of it would")
@@ -82,7 +67,7 @@ def _reasons_against(
         return [Reason("token", f"the token does not reach as far as `{action}`")]
     if facts.index.broken:
         return [_broken(policy) for policy in facts.index.broken]
-    return [_denied_by(policy) for policy in policies if denies(policy, action)]
+    return [_denied_by(policy) for policy in policies if policy.denies(action)]
 
 
 def _by_role(
@@ -109,7 +94,7 @@ def _roles_of(principal: Principal, resource: Resource, facts: "Facts") -> Itera
 
 def _by_policy(policies: list[Policy], action: Action) -> Iterator[Rectangle]:
     for policy in policies:
-        if allows(policy, action):
+        if policy.allows(action):
             text = f"policy `{policy.name}` allows `{action}`"
             yield Rectangle(Reason("policy", text, policy.id, policy.version))
 

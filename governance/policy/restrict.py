@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from governance.policy import roles
+from governance.policy.anchors import HungPolicy
 from governance.policy.binding import Requirements, requirements_of
-from governance.policy.decide import allows, denies
 from governance.policy.errors import RowFilterError
-from governance.policy.index import IndexedPolicy
 from governance.policy.predicates import (
     EVERYTHING,
     NOTHING,
@@ -57,15 +56,15 @@ def bounds(principal: Principal, action: Action, facts: "Facts") -> Bounds:
     """The two halves of `restrict`: it holds where `allowed` does and `denied` does not."""
     if not principal.is_active or not principal.token_allows(action) or facts.index.broken:
         return Bounds(NOTHING, EVERYTHING)
-    policies = list(facts.index.concerning(principal, action))
+    policies = facts.index.concerning(principal, action)
     allowed = any_of(
         [
             *_by_role(principal, action, facts),
-            *(entry.scope for entry in policies if allows(entry.policy, action)),
+            *(entry.scope for entry in policies if entry.policy.allows(action)),
             *_by_grant(principal, action, facts),
         ]
     )
-    denied = [entry.scope for entry in policies if denies(entry.policy, action)]
+    denied = [entry.scope for entry in policies if entry.policy.denies(action)]
     if action is Action.READ:
         denied += _unfiltered(principal, policies)
     return Bounds(allowed, any_of(denied))
@@ -115,7 +114,7 @@ def _opens(principal: Principal, grant: Grant) -> Predicate:
     return all_of([columns, _fitting(principal, grant.row_filter)])
 
 
-def _unfiltered(principal: Principal, policies: list[IndexedPolicy]) -> Iterator[Predicate]:
+def _unfiltered(principal: Principal, policies: list[HungPolicy]) -> Iterator[Predicate]:
     """Where a row filter policy applies, but its filter cannot be evaluated."""
     for entry in policies:
         if isinstance(entry.policy.effect, FilterRows):

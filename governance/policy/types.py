@@ -299,6 +299,16 @@ class Policy:
             return False
         return self._purpose_fits(principal)
 
+    def denies(self, action: Action) -> bool:
+        """Whether the policy, where it applies, forbids `action`, itself or something that it needs."""
+        effect = self.effect
+        return isinstance(effect, Deny) and not effect.actions.isdisjoint(IMPLIES[action])
+
+    def allows(self, action: Action) -> bool:
+        """Whether the policy, where it applies, gives `action`, itself or by implication."""
+        effect = self.effect
+        return isinstance(effect, Allow) and not effect.actions.isdisjoint(GIVEN_BY[action])
+
     def _purpose_fits(self, principal: Principal) -> bool:
         if not self.purposes:
             return True

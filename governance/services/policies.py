@@ -21,10 +21,10 @@ from core.errors import (
 from governance import models
 from governance.facts import as_policy, load_domains, load_facts, load_resources
 from governance.models import PolicyStatus, PolicyVersion
+from governance.policy.anchors import scope_predicate
 from governance.policy.binding import ANY_ATTRIBUTES, bind
 from governance.policy.documents import parse_policy
 from governance.policy.errors import RowFilterError
-from governance.policy.index import scope_predicate
 from governance.policy.rows import parse_row_filter
 from governance.policy.types import Allow, Facts, FilterRows, Policy, Principal
 from governance.queries import may_administer_domain

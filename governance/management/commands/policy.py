@@ -13,8 +13,8 @@ from catalog.models import Dataset
 from core.errors import LakewardenError
 from governance.facts import load_domains
 from governance.models import PolicyStatus, PolicyVersion
+from governance.policy.anchors import scope_predicate
 from governance.policy.documents import dump_documents, load_documents, parse_policy
-from governance.policy.index import scope_predicate
 from governance.policy.types import Principal
 from governance.queries import principal_of
 from governance.restriction import to_condition
