@@ -18,6 +18,8 @@ WHOLE = "string_to_array('{1}=' || replace(left(lower({0}), 120000), chr(10), ch
 REFRESH = f"""
 CREATE FUNCTION catalog_refresh_search_words(datasets bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+-- Who changes the same dataset at once waits here, and then sees the other's change, too: what is read next is read anew.
+PERFORM 1 FROM catalog_searchentry WHERE dataset_id = ANY(datasets) ORDER BY dataset_id FOR UPDATE;
 WITH made AS (
     SELECT d.id,
            lower(left(d.name, 400)) AS name,
