@@ -33,6 +33,10 @@ from governance.restriction import to_condition, with_descendants
 FEW = 5000
 
 
+class FieldsDecideError(Exception):
+    """Only the database can say, and this question is not to be asked of it."""
+
+
 def evaluate(  # noqa: PLR0911  # one answer a kind of predicate
     predicate: Predicate, *, within: Ids, session: Session, facts: Facts
 ) -> Ids:
@@ -94,6 +98,8 @@ def _leaf(  # noqa: PLR0911  # one answer a kind of predicate
 
 def _asked(predicate: Predicate, *, within: Ids, session: Session, facts: Facts) -> Ids:
     """What hangs on fields and their lineage is asked of the database each time, and the answer is not kept."""
+    if not session.asks_fields:
+        raise FieldsDecideError
     session.cursor  # noqa: B018  # within the one transaction
     session.keeps = False
     rows = Dataset.objects.filter(to_condition(predicate, domains=facts.domains)).order_by()

@@ -8,7 +8,7 @@ import orjson
 from django.db import connection
 
 from core.clock import utc_now
-from governance.effective.evaluate import evaluate
+from governance.effective.evaluate import FieldsDecideError, evaluate
 from governance.effective.ids import FrozenIds, Ids, ids_of
 from governance.effective.store import CHANGES, STORE, Result, Session, read_shared_facts
 from governance.policy.restrict import bounds
@@ -27,6 +27,24 @@ def visible_ids(
     if facts is not None or not may_use_kept():
         return _from_database(principal, action, facts)
     return STORE.ask(lambda session: visible_in(session, principal, action, now=utc_now()))
+
+
+def decided_ids(principal: Principal, *actions: Action) -> tuple[FrozenIds, ...] | None:
+    """`visible_ids` of each action, all as of one moment, where keeping them pays.
+
+    None where fields decide (their labels, or a rectangle's columns), which is asked of the database each time, and
+    inside a transaction: who asks about a few datasets is then served better by `visible_datasets`.
+    """
+
+    def decided(session: Session) -> tuple[FrozenIds, ...] | None:
+        session.asks_fields = False
+        now = utc_now()
+        try:
+            return tuple(visible_in(session, principal, action, now=now) for action in actions)
+        except FieldsDecideError:
+            return None
+
+    return STORE.ask(decided) if may_use_kept() else None
 
 
 def shared_facts() -> Facts:
@@ -51,6 +69,7 @@ def visible_in(
         kept.move_to_end(key)
         return found.ids
     inner = Session(session.store, session._cursor)  # noqa: SLF001  # the same package: an answer has its own tokens
+    inner.asks_fields = session.asks_fields
     answer = _compute(inner, principal, action, now=now)
     ids = FrozenIds(answer.ids)
     if inner.keeps:

