@@ -121,13 +121,26 @@ def _granian(database: str, *, threads: int) -> Iterator[tuple[str, int]]:
     command = [
         str(Path(sys.executable).with_name("granian")),
         *("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
-        *("--workers", "1", "--blocking-threads", str(threads), "config.wsgi:application"),
+        *(
+            "--workers",
+            "1",
+            "--blocking-threads",
+            str(threads),
+            "--no-ws",
+            "config.wsgi:application",
+        ),
     ]
     with tempfile.NamedTemporaryFile("w+", suffix=".log") as log:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, "DATABASE_URL": address, "LAKEWARDEN_URL": url},
+            env={
+                **os.environ,
+                "DATABASE_URL": address,
+                "LAKEWARDEN_URL": url,
+                # As `stack` starts it.
+                "MALLOC_ARENA_MAX": "2",
+            },
             stdout=log,
             stderr=log,
         )

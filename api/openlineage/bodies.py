@@ -14,6 +14,8 @@ from core.limits import JSON_DEPTH_LINEAGE
 
 MAX_BATCH = 10_000
 GZIP_WINDOW = 31
+# What parsed JSON nests by: these types and no subclass of them.
+CONTAINERS = frozenset({dict, list})
 
 
 def read_body(request: HttpRequest) -> bytes:
@@ -66,20 +68,17 @@ def read_json(raw: bytes) -> Any:
 
 def check_depth(value: Any) -> None:
     """Raise LimitExceededError if objects and arrays nest deeper than JSON_DEPTH_LINEAGE."""
-    level = [value]
+    level = [value] if type(value) in CONTAINERS else []
     for _ in range(JSON_DEPTH_LINEAGE + 1):
-        level = [child for parent in level for child in _children(parent)]
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if type(parent) is dict else parent)
+            if type(child) in CONTAINERS
+        ]
         if not level:
             return
     raise LimitExceededError("the JSON nests too deep", limit="depth", max_depth=JSON_DEPTH_LINEAGE)
-
-
-def _children(parent: Any) -> list[Any]:
-    if isinstance(parent, dict):
-        return [child for child in parent.values() if isinstance(child, dict | list)]
-    if isinstance(parent, list):
-        return [child for child in parent if isinstance(child, dict | list)]
-    return []
 
 
 def read_batch(raw: bytes) -> Iterator[Any]:

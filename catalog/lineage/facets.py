@@ -28,13 +28,18 @@ KIND_BY_TYPE = {
 
 def schema_rows(facet: Any) -> list[dict[str, Any]] | None:
     """Rows {name, type, description} of a `schema` facet, nested fields as dotted paths; None if it tells none."""
-    fields = facet.get("fields") if isinstance(facet, Mapping) else None
-    if not isinstance(fields, list):
+    if not tells_schema(facet):
         return None
+    fields = facet["fields"]
     rows: dict[str, dict[str, Any]] = {}
     for row in _flatten(fields, prefix="", depth=0):
         rows.setdefault(row["name"], row)
     return list(rows.values())
+
+
+def tells_schema(facet: Any) -> bool:
+    """Whether a `schema` facet tells a schema, be it one without fields."""
+    return isinstance(facet, Mapping) and isinstance(facet.get("fields"), list)
 
 
 def _flatten(fields: list[Any], *, prefix: str, depth: int) -> Iterator[dict[str, Any]]:

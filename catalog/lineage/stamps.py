@@ -18,7 +18,8 @@ PARSED = "/"
 
 def make_stamp(*, at: datetime, rank: str, digest: bytes) -> str:
     """A text that sorts by rank, then time (UTC, microseconds), then the event's digest."""
-    return f"{rank}|{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}|{digest[:8].hex()}"
+    moment = at.astimezone(UTC).isoformat(timespec="microseconds")
+    return f"{rank}|{moment[:26]}|{digest[:8].hex()}"
 
 
 def merge_facets(

@@ -4,6 +4,7 @@ import dataclasses
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from django.db import connection
@@ -54,13 +55,21 @@ def record_at_once(queue, events):
             connection.close()
 
     with ThreadPoolExecutor(len(events)) as pool:
-        with queue._turn:
+        with led(queue, count=len(events)):
             found = [pool.submit(record, event) for event in events]
-            deadline = time.monotonic() + 20
-            while len(queue._queue) < len(events):
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
         return [each.result(timeout=60) for each in found]
+
+
+@contextmanager
+def led(queue, *, count):
+    """Lead the queue until `count` tickets wait, then hand the lead over."""
+    queue._is_led = True
+    yield
+    deadline = time.monotonic() + 20
+    while len(queue._queue) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    queue._pass_on()
 
 
 def test_what_waits_is_one_transaction(sizes):
@@ -83,6 +92,33 @@ def test_a_transaction_takes_no_more_than_its_share(sizes, monkeypatch):
     monkeypatch.setattr(group_commit, "MAX_BATCH", 4)
     assert record_at_once(GroupCommit(), [make(n) for n in range(THREADS)]) == [None] * THREADS
     assert sizes == [4, 2]
+
+
+def test_a_leader_waits_for_as_many_as_came_last_time(sizes, monkeypatch):
+    monkeypatch.setattr(group_commit, "GATHER_SECONDS", 20)
+    queue = GroupCommit()
+    record_at_once(queue, [make(n) for n in range(THREADS)])
+
+    def record(event):
+        try:
+            return queue.record([(event, None)])
+        finally:
+            connection.close()
+
+    # One after the other, nobody leads meanwhile: the first waits for the rest, and the last wakes it.
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = [pool.submit(record, make(n)) for n in range(THREADS, 2 * THREADS)]
+        assert [each.result(timeout=15) for each in found] == [[None]] * THREADS
+    assert sizes == [THREADS, THREADS]
+
+
+def test_a_leader_waits_no_longer_than_it_may(sizes, monkeypatch):
+    monkeypatch.setattr(group_commit, "GATHER_SECONDS", 0.01)
+    queue = GroupCommit()
+    record_at_once(queue, [make(n) for n in range(THREADS)])
+    assert queue.record([(make(THREADS), None)]) == [None]
+    assert queue._expected == 1
+    assert sizes == [THREADS, 1]
 
 
 def test_a_full_queue_refuses(monkeypatch):
@@ -109,11 +145,9 @@ def test_a_writer_that_dies_tells_those_who_wait(monkeypatch):
             found.append("ended")
 
     threads = [threading.Thread(target=record, args=(make(n),)) for n in range(3)]
-    with queue._turn:
+    with led(queue, count=len(threads)):
         for each in threads:
             each.start()
-        while len(queue._queue) < len(threads):
-            time.sleep(0.01)
     for each in threads:
         each.join(20)
     assert sorted(str(each) for each in found) == ["ended", *["the writer was stopped"] * 2]

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from catalog.lineage.events import Event, EventDataset, Name
+from catalog.services.openlineage.sql import RoundTrip
 
 UseKey = tuple[int, str]  # dataset, direction
 
@@ -20,8 +21,6 @@ class Item:
 
     event: Event
     sender_id: int | None
-    # Whether it was not recorded before.
-    fresh: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +44,11 @@ class RunRow:
     last_event_at: datetime | None = None
     version_id: int | None = None
     is_new: bool = True
+    # Whether an event of the batch is of this run, as opposed to one whose parent it is.
+    is_told: bool = False
+    # Of the stored row, as the batch found it.
+    former_job_id: int | None = None
+    former_state: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +72,17 @@ class JobRow:
 
     id: int
     edges_hash: str
+    # The run that completed last and used anything.
+    last_completed: "LastRun | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """What orders completed runs."""
+
+    uuid: UUID
+    started_at: datetime
+    ended_at: datetime
 
 
 @dataclass(slots=True, eq=False)
@@ -75,6 +90,8 @@ class Batch:
     """One transaction's work."""
 
     items: list[Item]
+    # The events that were not recorded before.
+    fresh: list[Event] = field(default_factory=list)
     datasets: dict[Name, int] = field(default_factory=dict)
     # `names_epoch` of each dataset when its name was looked up.
     epochs: dict[int, int] = field(default_factory=dict)
@@ -89,13 +106,15 @@ class Batch:
     job_tellings: dict[tuple[int, bytes], str] = field(default_factory=dict)
     # Jobs whose edges may have changed → the time of the last event that may have changed them.
     touched_jobs: dict[int, datetime] = field(default_factory=dict)
+    # Writes on their way: they go together, with the commit if the transaction is ours.
+    writes: RoundTrip = field(default_factory=RoundTrip)
     # Of these an earlier beginning became known.
     earlier_jobs: set[int] = field(default_factory=set)
 
     @property
-    def fresh(self) -> list[Event]:
-        """The events that were not recorded before."""
-        return [item.event for item in self.items if item.fresh]
+    def told_runs(self) -> list[RunRow]:
+        """The runs that the fresh events are of, once they are merged."""
+        return sorted((row for row in self.runs.values() if row.is_told), key=lambda row: row.uuid)
 
     def touch(self, job_id: int, at: datetime) -> None:
         """Note that the edges of the job may have to change."""

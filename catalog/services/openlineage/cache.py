@@ -4,19 +4,25 @@ Every remembered id is checked against the row that is then locked; what depends
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from threading import Lock
 from typing import Generic, TypeVar
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 ValueT = TypeVar("ValueT")
 
+# Entries of each memory. All of them together keep a worker from growing by more than some 60 MB; whoever sends of more
+# at a time than this pays a lookup for each batch.
+ENTRIES = 20_000
+
 
 class Memory(Generic[KeyT, ValueT]):
-    """The `size` entries that were used last."""
+    """The entries that were used last, of a weight of `size` together; each weighs 1 unless told otherwise."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, weigh: Callable[[ValueT], int] = lambda _: 1) -> None:
         self._size = size
+        self._weigh = weigh
+        self._weight = 0
         self._entries: OrderedDict[KeyT, ValueT] = OrderedDict()
         self._lock = Lock()
 
@@ -31,10 +37,11 @@ class Memory(Generic[KeyT, ValueT]):
     def put(self, key: KeyT, value: ValueT) -> None:
         """Remember, and forget what was not used longest."""
         with self._lock:
+            self._drop(key)
             self._entries[key] = value
-            self._entries.move_to_end(key)
-            while len(self._entries) > self._size:
-                self._entries.popitem(last=False)
+            self._weight += self._weigh(value)
+            while self._weight > self._size:
+                self._drop(next(iter(self._entries)))
 
     def put_all(self, entries: Mapping[KeyT, ValueT]) -> None:
         """Remember each."""
@@ -44,9 +51,15 @@ class Memory(Generic[KeyT, ValueT]):
     def drop(self, key: KeyT) -> None:
         """Forget one entry."""
         with self._lock:
-            self._entries.pop(key, None)
+            self._drop(key)
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._entries.clear()
+            self._weight = 0
+
+    def _drop(self, key: KeyT) -> None:
+        value = self._entries.pop(key, None)
+        if value is not None:
+            self._weight -= self._weigh(value)

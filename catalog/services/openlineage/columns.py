@@ -6,14 +6,16 @@ from datetime import datetime
 from catalog.lineage.columns import ColumnEdge
 from catalog.models import ColumnLineage, Dataset, Field, FieldEdge
 from catalog.models.lineage import EdgeOrigin
-from catalog.services.openlineage.cache import Memory
+from catalog.services.openlineage.cache import ENTRIES, Memory
 from catalog.services.openlineage.edges import Use
 from catalog.services.openlineage.names import resolve_names
 
 EdgeKey = tuple[int, int, int, str, str]  # job, source, target, type, subtype
 Wanted = dict[EdgeKey, tuple[ColumnEdge, str]]
 
-loaded_edges: Memory[str, tuple[ColumnEdge, ...]] = Memory(2_000)
+loaded_edges: Memory[str, tuple[ColumnEdge, ...]] = Memory(
+    ENTRIES, weigh=lambda edges: 1 + len(edges)
+)
 
 
 def sync_field_edges(uses: Mapping[int, Sequence[Use]], *, at: Mapping[int, datetime]) -> None:

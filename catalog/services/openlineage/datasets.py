@@ -40,12 +40,12 @@ LOAD_DATASETS = """
 SELECT d.id, d.namespace, d.declared, d.kind, d.description, d.facets::text, d.facet_stamps::text, d.deleted_at,
        d.current_version_id, coalesce(v.fingerprint, '')
   FROM catalog_dataset d LEFT JOIN catalog_datasetversion v ON v.id = d.current_version_id
- WHERE d.id = ANY(%b::bigint[])
+ WHERE d.id = ANY(%s::bigint[])
 """
 WRITE_DATASETS = """
 UPDATE catalog_dataset d SET kind = q.kind, description = q.description, facets = q.facets,
        facet_stamps = q.facet_stamps, deleted_at = q.deleted_at, current_version_id = q.current_version_id
-  FROM unnest(%b::bigint[], %s::text[], %s::text[], %s::jsonb[], %s::jsonb[], %s::timestamptz[], %s::bigint[])
+  FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::jsonb[], %s::jsonb[], %s::timestamptz[], %s::bigint[])
        AS q (id, kind, description, facets, facet_stamps, deleted_at, current_version_id)
  WHERE d.id = q.id
 """
@@ -95,8 +95,9 @@ def merge_datasets_told(batch: Batch) -> None:
             raised[key] = max(raised.get(key, ""), word.telling.stamp)
         else:
             untold.setdefault(dataset_id, []).append(word)
-    raise_stamps(DATASET, raised, known=batch.dataset_tellings)
+    raise_stamps(DATASET, raised, known=batch.dataset_tellings, writes=batch.writes)
     if untold:
+        batch.writes.run()
         _merge_untold(untold)
 
 

@@ -14,15 +14,16 @@ from uuid import UUID
 from django.db.models import Case, DateTimeField, Value, When
 
 from catalog.models import DatasetEdge
+from catalog.services.openlineage.batch import UseRow
 from catalog.services.openlineage.sql import fetch
 
 # Runs that never end would pile up: only the newest in progress count.
 MAX_RUNS_IN_PROGRESS = 20
 
 # Joined with the datasets themselves: a use recorded while its dataset was being deleted has no foreign key to stop it.
-DEFINING_USES = """
+DEFINING_USES = f"""
 SELECT j.id, u.dataset_id, u.direction, u.origin, u.run_id, found.started_at, u.column_hash, u.column_stamp
-  FROM unnest(%b::bigint[]) AS j (id)
+  FROM unnest(%s::bigint[]) AS j (id)
   LEFT JOIN LATERAL (
     SELECT r.uuid, r.started_at FROM catalog_run r
      WHERE r.job_id = j.id AND r.state = 'COMPLETED'
@@ -35,14 +36,14 @@ SELECT j.id, u.dataset_id, u.direction, u.origin, u.run_id, found.started_at, u.
     (SELECT r.uuid, r.started_at FROM catalog_run r
       WHERE r.job_id = j.id AND r.state IN ('NEW', 'RUNNING')
         AND r.started_at > coalesce(completed.started_at, '-infinity')
-      ORDER BY r.started_at DESC, r.uuid DESC LIMIT %b)
+      ORDER BY r.started_at DESC, r.uuid DESC LIMIT {MAX_RUNS_IN_PROGRESS})
   ) AS found
   JOIN catalog_rundataset u ON u.run_id = found.uuid
   JOIN catalog_dataset d ON d.id = u.dataset_id
-"""
+"""  # noqa: S608 - a constant
 LAST_FAILED_USES = """
 SELECT j.id, u.dataset_id, u.direction, u.origin, u.run_id, failed.started_at, u.column_hash, u.column_stamp
-  FROM unnest(%b::bigint[]) AS j (id)
+  FROM unnest(%s::bigint[]) AS j (id)
   CROSS JOIN LATERAL (
     SELECT r.uuid, r.started_at FROM catalog_run r
      WHERE r.job_id = j.id AND r.state IN ('ABORTED', 'FAILED')
@@ -71,7 +72,7 @@ class Use:
 def defining_uses(job_ids: Collection[int]) -> dict[int, list[Use]]:
     """The uses from which the edges of each job follow, oldest run first. Two statements at most."""
     found: dict[int, list[Use]] = {job_id: [] for job_id in sorted(job_ids)}
-    for row in fetch(DEFINING_USES, [list(found), MAX_RUNS_IN_PROGRESS]):
+    for row in fetch(DEFINING_USES, [list(found)]):
         found[row[0]].append(Use(*row))
     without = [job_id for job_id, uses in found.items() if not uses]
     if without:
@@ -82,7 +83,7 @@ def defining_uses(job_ids: Collection[int]) -> dict[int, list[Use]]:
     return found
 
 
-def hash_uses(uses: Iterable[Use]) -> str:
+def hash_uses(uses: Iterable[Use | UseRow]) -> str:
     """32 hex digits: equal if and only if the same edges follow."""
     parts = sorted({(u.dataset_id, u.direction, u.origin, u.column_hash) for u in uses})
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()

@@ -1,8 +1,11 @@
 """Group commit: what the threads of a process record at the same time goes into one transaction.
 
-A thread leaves its events in the queue and waits for the turn to write. Whoever has the turn takes all that wait, so
-that under load the cost of a transaction (its round trips, its flush to disk) is shared by many events, and alone an
-event waits for nobody. One writer a process: more would only wait for each other's row locks.
+A thread leaves its events in the queue; if nobody writes it leads, else it waits. Who leads takes all that wait, so
+that under load the cost of a transaction (its round trips, its flush to disk) is shared by many events, and then hands
+the lead to the first who came meanwhile. One writer a process: more would only wait for each other's row locks.
+
+Whoever was in the last transaction is likely to send again soon, so a leader waits a moment for as many as it had.
+A producer that is alone waits for nobody.
 """
 
 import threading
@@ -19,53 +22,82 @@ from core.errors import UnavailableError
 # More than the threads of a server hold at a time; past it the producer is told to come again.
 MAX_WAITING = 2_000
 RETRY_AFTER_SECONDS = 1
+# As long as a few clients take to come back, and less than anybody minds.
+GATHER_SECONDS = 0.004
 
 Outcome = Exception | None
 
 
 class _Ticket:
-    """A thread's events, and what became of them."""
+    """A thread's events, and what became of them; `called` is free once the thread has something to do."""
 
-    __slots__ = ("items", "outcomes")
+    __slots__ = ("called", "items", "outcomes")
 
     def __init__(self, items: Sequence[tuple[Event, int | None]]) -> None:
         self.items = items
         self.outcomes: list[Outcome] | None = None
+        self.called = threading.Lock()
+        self.called.acquire()
 
 
 class GroupCommit:
-    """The queue of one process. INVARIANT: a ticket in no batch is in the queue; `_waiting` counts the queue's events."""
+    """The queue of one process.
+
+    INVARIANT: a ticket in no batch is in the queue; `_waiting` counts the queue's events; while `_is_led`, one thread
+    writes or is called to.
+    """
 
     def __init__(self) -> None:
         self._queue: deque[_Ticket] = deque()
         self._waiting = 0
+        self._is_led = False
+        # Tickets of the last transaction: as many are expected in the next.
+        self._expected = 1
         self._lock = threading.Lock()
-        self._turn = threading.Lock()
+        self._arrived = threading.Condition(self._lock)
 
     def record(self, items: Sequence[tuple[Event, int | None]]) -> list[Outcome]:
         """`record_events`, together with what other threads record. UnavailableError if too much waits already."""
         ticket = _Ticket(items)
+        if not self._join(ticket):
+            ticket.called.acquire()
+        if ticket.outcomes is None:
+            try:
+                self._write(self._take())
+            finally:
+                self._pass_on()
+        return ticket.outcomes or []
+
+    def _join(self, ticket: _Ticket) -> bool:
+        """Queue it, and tell whether its thread is to lead at once."""
         with self._lock:
-            if self._waiting + len(items) > MAX_WAITING:
+            if self._waiting + len(ticket.items) > MAX_WAITING:
                 raise UnavailableError(
                     "too many events wait to be recorded", retry_after=RETRY_AFTER_SECONDS
                 )
             self._queue.append(ticket)
-            self._waiting += len(items)
-        with self._turn:
-            while ticket.outcomes is None:
-                self._write(self._take())
-        return ticket.outcomes
+            self._waiting += len(ticket.items)
+            if self._is_led:
+                if self._is_gathered():
+                    self._arrived.notify()
+                return False
+            self._is_led = True
+            return True
+
+    def _is_gathered(self) -> bool:
+        return len(self._queue) >= self._expected or self._waiting >= MAX_BATCH
 
     def _take(self) -> list[_Ticket]:
         """The first tickets in the queue, one at least, of as many events as one transaction takes."""
         taken: list[_Ticket] = []
         with self._lock:
+            self._arrived.wait_for(self._is_gathered, timeout=GATHER_SECONDS)
             room = MAX_BATCH
             while self._queue and (not taken or len(self._queue[0].items) <= room):
                 taken.append(self._queue.popleft())
                 room -= len(taken[-1].items)
             self._waiting -= sum(len(each.items) for each in taken)
+            self._expected = len(taken)
         return taken
 
     def _write(self, tickets: Sequence[_Ticket]) -> None:
@@ -75,11 +107,20 @@ class GroupCommit:
             # Whatever it is, nobody waits for ever: the others are told that it failed, this thread raises it.
             for each in tickets:
                 each.outcomes = [_as_failure(error)] * len(each.items)
+                each.called.release()
             raise
         start = 0
         for each in tickets:
             each.outcomes = outcomes[start : start + len(each.items)]
+            each.called.release()
             start += len(each.items)
+
+    def _pass_on(self) -> None:
+        """The first who came meanwhile leads."""
+        with self._lock:
+            self._is_led = bool(self._queue)
+            if self._queue:
+                self._queue[0].called.release()
 
 
 def _as_failure(error: BaseException) -> Exception:

@@ -10,8 +10,8 @@ from django.db import transaction
 from catalog.lineage.events import hash_facets, parse_event
 from catalog.models import RunEvent
 from catalog.services.openlineage.batch import Batch, RunRow
-from catalog.services.openlineage.cache import Memory
-from catalog.services.openlineage.runs import code_of, told_runs
+from catalog.services.openlineage.cache import ENTRIES, Memory
+from catalog.services.openlineage.runs import code_of
 from catalog.services.openlineage.sql import fetch
 from core.ids import uuid7
 
@@ -19,11 +19,11 @@ from core.ids import uuid7
 MAX_EVENTS = 100
 
 # (job, fingerprint) → version. A version is never changed, and goes only with its job.
-known_versions: Memory[tuple[int, str], int] = Memory(100_000)
+known_versions: Memory[tuple[int, str], int] = Memory(ENTRIES)
 
 FIND_VERSIONS = """
 SELECT v.id, v.job_id, v.fingerprint FROM catalog_jobversion v
-  JOIN unnest(%b::bigint[], %s::text[]) AS q (job_id, fingerprint)
+  JOIN unnest(%s::bigint[], %s::text[]) AS q (job_id, fingerprint)
     ON v.job_id = q.job_id AND v.fingerprint = q.fingerprint
 """
 INSERT_VERSIONS = """
@@ -41,7 +41,7 @@ RETURNING id, job_id, fingerprint
 def set_job_versions(batch: Batch) -> None:
     """Give each run that completed the version of its job, made if need be. The jobs' rows are locked."""
     wanted: dict[tuple[int, str], list[RunRow]] = {}
-    for run in told_runs(batch):
+    for run in batch.told_runs:
         if run.state == "COMPLETED":
             wanted.setdefault((run.job_id, _fingerprint(run, batch=batch)), []).append(run)
         else:

@@ -10,12 +10,12 @@ from catalog.lineage.events import Event, Name, hash_facets
 from catalog.lineage.facets import text_of
 from catalog.lineage.stamps import WRITTEN, make_stamp, merge_facets
 from catalog.services.openlineage.batch import Batch
-from catalog.services.openlineage.cache import Memory
+from catalog.services.openlineage.cache import ENTRIES, Memory
 from catalog.services.openlineage.sql import fetch, send
 from catalog.services.openlineage.tellings import JOB, Telling, fold, keep_tellings, raise_stamps
 from core.ids import uuid7
 
-known_jobs: Memory[Name, int] = Memory(100_000)
+known_jobs: Memory[Name, int] = Memory(ENTRIES)
 
 FIND_JOBS = """
 SELECT j.namespace, j.name, j.id FROM catalog_job j
@@ -25,16 +25,16 @@ INSERT_JOBS = """
 INSERT INTO catalog_job
     (uuid, namespace, name, type, description, facets, facet_stamps, edges_hash, created_at, updated_at)
 SELECT uuid, namespace, name, '', '', '{}', '{}', '', now(), now()
-  FROM unnest(%b::uuid[], %s::text[], %s::text[]) AS q (uuid, namespace, name) ORDER BY namespace, name
+  FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS q (uuid, namespace, name) ORDER BY namespace, name
     ON CONFLICT (namespace, name) DO NOTHING
 """
 LOAD_JOBS = """
-SELECT id, type, description, facets::text, facet_stamps::text FROM catalog_job WHERE id = ANY(%b::bigint[])
+SELECT id, type, description, facets::text, facet_stamps::text FROM catalog_job WHERE id = ANY(%s::bigint[])
 """
 WRITE_JOBS = """
 UPDATE catalog_job j SET type = q.type, description = q.description, facets = q.facets,
        facet_stamps = q.facet_stamps, updated_at = now()
-  FROM unnest(%b::bigint[], %s::text[], %s::text[], %s::jsonb[], %s::jsonb[])
+  FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::jsonb[], %s::jsonb[])
        AS q (id, type, description, facets, facet_stamps) WHERE j.id = q.id
 """
 
@@ -75,8 +75,9 @@ def merge_jobs(batch: Batch) -> None:
             raised[key] = max(raised.get(key, ""), stamp)
         else:
             untold.setdefault(key[0], []).append((event, telling))
-    raise_stamps(JOB, raised, known=batch.job_tellings)
+    raise_stamps(JOB, raised, known=batch.job_tellings, writes=batch.writes)
     if untold:
+        batch.writes.run()
         _merge_untold(untold)
 
 

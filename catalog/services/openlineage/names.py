@@ -15,7 +15,7 @@ from catalog.lineage.facets import kind_of
 from catalog.models import Dataset, DatasetOwner, DatasetSymlink, DatasetTag
 from catalog.services.merging import merge_datasets
 from catalog.services.openlineage.batch import EntryMovedError
-from catalog.services.openlineage.cache import Memory
+from catalog.services.openlineage.cache import ENTRIES, Memory
 from catalog.services.openlineage.sql import fetch
 from catalog.services.search import refresh_search_text
 from core.ids import uuid7
@@ -36,14 +36,14 @@ INSERT INTO catalog_dataset
     (uuid, namespace, name, kind, structure, media_type, description, properties, declared, facets, facet_stamps,
      names_epoch, created_at, updated_at)
 SELECT uuid, namespace, name, kind, 'structured', '', '', '{}', false, '{}', '{}', 0, now(), now()
-  FROM unnest(%b::uuid[], %s::text[], %s::text[], %s::text[]) AS q (uuid, namespace, name, kind)
+  FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[]) AS q (uuid, namespace, name, kind)
  ORDER BY namespace, name
     ON CONFLICT (namespace, name) DO NOTHING
 RETURNING id
 """
 
 # A telling (name and hash of the facets) whose names are all made and linked → dataset, and its `names_epoch`.
-settled: Memory[tuple[Name, bytes], tuple[int, int]] = Memory(200_000)
+settled: Memory[tuple[Name, bytes], tuple[int, int]] = Memory(ENTRIES)
 
 LOCK_NAMES = """
 SELECT pg_advisory_xact_lock(key) FROM (

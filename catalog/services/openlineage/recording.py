@@ -5,7 +5,7 @@ then datasets, jobs and runs by key), so that two writers never wait for each ot
 merged by stamp (`catalog.lineage.stamps`), so that any order of arrival gives the same state.
 
 A batch costs two round trips where nothing new is told: one to keep the events, lock, and read narrow rows;
-one to write them. What is new goes the longer way, set-based as well.
+one to write them and commit. What is new goes the longer way, set-based as well.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ from django.db import Error, IntegrityError, OperationalError, connection, trans
 
 from catalog.lineage.events import Event, parse_event
 from catalog.lineage.packing import pack_event
-from catalog.services.openlineage.batch import Batch, EntryMovedError, Item, JobRow
-from catalog.services.openlineage.cache import Memory
+from catalog.services.openlineage.batch import Batch, EntryMovedError, Item, JobRow, LastRun
+from catalog.services.openlineage.cache import ENTRIES, Memory
 from catalog.services.openlineage.columns import sync_field_edges
 from catalog.services.openlineage.datasets import merge_datasets_told
 from catalog.services.openlineage.edges import defining_uses, hash_uses, sync_dataset_edges
@@ -36,7 +36,8 @@ from catalog.services.openlineage.runs import (
     write_runs,
     write_uses,
 )
-from catalog.services.openlineage.sql import fetch, pipeline, send
+from catalog.services.openlineage.sql import RoundTrip, fetch, send
+from catalog.services.openlineage.standing import LAST_COMPLETED, moved_jobs
 from identity.models import User
 
 MAX_ATTEMPTS = 3
@@ -46,27 +47,27 @@ MAX_BATCH = 100
 KEEP_EVENTS = """
 INSERT INTO catalog_runevent (received_at, event_time, event_type, run_id, sender_id, digest, body)
 SELECT now(), event_time, event_type, run_id, sender_id, digest, body
-  FROM unnest(%b::timestamptz[], %s::text[], %b::uuid[], %b::bigint[], %b::bytea[], %b::bytea[])
+  FROM unnest(%s::timestamptz[], %s::text[], %s::uuid[], %s::bigint[], %s::bytea[], %s::bytea[])
        AS q (event_time, event_type, run_id, sender_id, digest, body)
  ORDER BY event_time, digest
     ON CONFLICT (event_time, digest) DO NOTHING RETURNING digest
 """
 LOCK_DATASETS = """
-SELECT id, names_epoch FROM catalog_dataset WHERE id = ANY(%b::bigint[]) ORDER BY id FOR NO KEY UPDATE
+SELECT id, names_epoch FROM catalog_dataset WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
 """
 LOCK_JOBS = """
-SELECT id, edges_hash FROM catalog_job WHERE id = ANY(%b::bigint[]) ORDER BY id FOR NO KEY UPDATE
+SELECT id, edges_hash FROM catalog_job WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
 """
 DATASET_TELLINGS = """
-SELECT dataset_id, hash, stamp FROM catalog_datasettelling WHERE dataset_id = ANY(%b::bigint[])
+SELECT dataset_id, hash, stamp FROM catalog_datasettelling WHERE dataset_id = ANY(%s::bigint[])
 """
-JOB_TELLINGS = "SELECT job_id, hash, stamp FROM catalog_jobtelling WHERE job_id = ANY(%b::bigint[])"
-FIND_RUNS = "SELECT uuid FROM catalog_run WHERE uuid = ANY(%b::uuid[])"
+JOB_TELLINGS = "SELECT job_id, hash, stamp FROM catalog_jobtelling WHERE job_id = ANY(%s::bigint[])"
+FIND_RUNS = "SELECT uuid FROM catalog_run WHERE uuid = ANY(%s::uuid[])"
 WRITE_EDGES_HASH = """
-UPDATE catalog_job j SET edges_hash = q.hash FROM unnest(%b::bigint[], %s::text[]) AS q (id, hash) WHERE j.id = q.id
+UPDATE catalog_job j SET edges_hash = q.hash FROM unnest(%s::bigint[], %s::text[]) AS q (id, hash) WHERE j.id = q.id
 """
 
-known_parents: Memory[UUID, bool] = Memory(50_000)
+known_parents: Memory[UUID, bool] = Memory(ENTRIES)
 
 
 def record_event(*, event: Mapping[str, Any], sender: User | None) -> None:
@@ -104,13 +105,14 @@ def _try_batch(items: list[Item]) -> list[Exception | None]:
 def record_batch(items: list[Item]) -> None:
     """Record events in one transaction, or in that of the caller, tried again where another writer came between."""
     retried: tuple[type[Exception], ...] = (IntegrityError, EntryMovedError)
-    if not connection.in_atomic_block:
+    is_ours = not connection.in_atomic_block
+    if is_ours:
         # A broken deadlock, a server that was restarted: these end the caller's transaction, if there is one.
         retried = (*retried, OperationalError)
     for left in range(MAX_ATTEMPTS - 1, -1, -1):
         try:
             with transaction.atomic():
-                return _record(items)
+                return _record(items, commit=is_ours)
         except (Error, EntryMovedError) as error:
             # What was remembered no longer holds, or two entries became one under us: everything is looked up anew.
             _forget(items)
@@ -121,7 +123,6 @@ def record_batch(items: list[Item]) -> None:
 
 def _forget(items: Sequence[Item]) -> None:
     for item in items:
-        item.fresh = False
         forget_names(item.event.datasets)
         for job in (item.event.job, item.event.parent_job):
             if job is not None:
@@ -130,7 +131,7 @@ def _forget(items: Sequence[Item]) -> None:
             known_parents.drop(item.event.parent_run_id)
 
 
-def _record(items: list[Item]) -> None:
+def _record(items: list[Item], *, commit: bool) -> None:
     batch = Batch(_without_repeats(items))
     _resolve_names(batch)
     _keep_lock_and_read(batch)
@@ -144,6 +145,10 @@ def _record(items: list[Item]) -> None:
     merge_jobs(batch)
     write_uses(batch)
     _sync_edges(batch)
+    if commit:
+        # With the last writes, for a round trip less; Django finds nothing left to commit.
+        batch.writes.send("COMMIT")
+    batch.writes.run()
     _remember(batch)
 
 
@@ -177,35 +182,31 @@ def _keep_lock_and_read(batch: Batch) -> None:
     unknown = sorted(parents - batch.known_parents - set(own_runs))
     datasets = sorted(set(batch.datasets.values()))
     jobs = sorted({batch.jobs[event.job] for event in events if event.job is not None})
-    with pipeline():
-        kept = send(KEEP_EVENTS, _event_arrays(batch.items))
-        locked = send(LOCK_DATASETS, [datasets]) if datasets else None
-        told = send(DATASET_TELLINGS, [datasets]) if datasets else None
-        locked_jobs = send(LOCK_JOBS, [jobs]) if jobs else None
-        told_jobs = send(JOB_TELLINGS, [jobs]) if any(e.job_facets for e in events) else None
-        runs = send(LOCK_RUNS, [own_runs]) if own_runs else None
-        uses = send(LOAD_USES, [own_runs]) if own_runs else None
-        known = send(FIND_RUNS, [unknown]) if unknown else None
-    digests = {bytes(row[0]) for row in kept.rows()}
-    for item in batch.items:
-        item.fresh = item.event.digest in digests
-    if locked is not None and dict(locked.rows()) != batch.epochs:
+    trip = RoundTrip()
+    kept = trip.send(KEEP_EVENTS, _event_arrays(batch.items))
+    locked = trip.send_if(datasets, LOCK_DATASETS)
+    told = trip.send_if(datasets, DATASET_TELLINGS)
+    locked_jobs = trip.send_if(jobs, LOCK_JOBS)
+    told_jobs = trip.send_if(jobs if any(e.job_facets for e in events) else [], JOB_TELLINGS)
+    completed = trip.send_if(jobs if datasets else [], LAST_COMPLETED)
+    runs = trip.send_if(own_runs, LOCK_RUNS)
+    uses = trip.send_if(own_runs, LOAD_USES)
+    known = trip.send_if(unknown, FIND_RUNS)
+    trip.run()
+    digests = {row[0] for row in kept.rows}
+    batch.fresh = [event for event in events if event.digest in digests]
+    if dict(locked.rows) != batch.epochs or len(locked_jobs.rows) != len(jobs):
         raise EntryMovedError
-    if told is not None:
-        batch.dataset_tellings = {(row[0], bytes(row[1])): row[2] for row in told.rows()}
-    if locked_jobs is not None:
-        batch.job_rows = {row[0]: JobRow(*row) for row in locked_jobs.rows()}
-        if len(batch.job_rows) != len(jobs):
-            raise EntryMovedError
-    if told_jobs is not None:
-        batch.job_tellings = {(row[0], bytes(row[1])): row[2] for row in told_jobs.rows()}
-    if runs is not None:
-        batch.runs = {row[0]: read_run(row) for row in runs.rows()}
-    for row in uses.rows() if uses is not None else ():
+    batch.dataset_tellings = {(row[0], row[1]): row[2] for row in told.rows}
+    batch.job_tellings = {(row[0], row[1]): row[2] for row in told_jobs.rows}
+    batch.job_rows = {row[0]: JobRow(*row) for row in locked_jobs.rows}
+    for row in completed.rows:
+        batch.job_rows[row[0]].last_completed = LastRun(*row[1:])
+    batch.runs = {row[0]: read_run(row) for row in runs.rows}
+    for row in uses.rows:
         use = read_use(row)
         batch.uses.setdefault(use.run_id, {})[use.dataset_id, use.direction] = use
-    if known is not None:
-        batch.known_parents |= {row[0] for row in known.rows()}
+    batch.known_parents |= {row[0] for row in known.rows}
 
 
 def _event_arrays(items: Sequence[Item]) -> list[list[Any]]:
@@ -222,9 +223,11 @@ def _event_arrays(items: Sequence[Item]) -> list[list[Any]]:
 
 def _sync_edges(batch: Batch) -> None:
     """Bring the edges of the touched jobs in line; where the same follows as before, nothing is read or written."""
-    if not batch.touched_jobs:
+    moved = moved_jobs(batch)
+    if not moved:
         return
-    uses = defining_uses(batch.touched_jobs)
+    batch.writes.run()
+    uses = defining_uses(moved)
     rows = _job_rows(batch, uses.keys())
     hashes = {job_id: hash_uses(each) for job_id, each in uses.items()}
     changed = {

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from typing import Any
-from uuid import UUID
 
 import orjson
 
@@ -12,9 +11,8 @@ from catalog.lineage.facets import nominal_times, schema_rows
 from catalog.lineage.sql_columns import Table, parse_column_edges, query_of
 from catalog.lineage.stamps import PARSED, READ, WRITTEN, make_stamp
 from catalog.models.job import RunState
-from catalog.services.openlineage.batch import Batch, EntryMovedError, RunRow, UseRow
-from catalog.services.openlineage.cache import Memory
-from catalog.services.openlineage.sql import fetch, send
+from catalog.services.openlineage.batch import Batch, RunRow, UseRow
+from catalog.services.openlineage.cache import ENTRIES, Memory
 
 # A later state wins, in whatever order the events come: FAIL and then COMPLETE of one run is a failed run.
 FINALITY = {state: rank for rank, state in enumerate(RunState.values)}
@@ -26,20 +24,20 @@ RUN_COLUMNS = (
     " job_stamp, nominal_stamp, parent_stamp, code_hash, code_stamp, observed, last_event_at, version_id"
 )
 LOCK_RUNS = f"""
-SELECT {RUN_COLUMNS} FROM catalog_run WHERE uuid = ANY(%b::uuid[]) ORDER BY uuid FOR NO KEY UPDATE
+SELECT {RUN_COLUMNS} FROM catalog_run WHERE uuid = ANY(%s::uuid[]) ORDER BY uuid FOR NO KEY UPDATE
 """  # noqa: S608 - constants
 LOAD_USES = """
 SELECT run_id, dataset_id, direction, origin, column_hash, column_stamp, version_stamp
-  FROM catalog_rundataset WHERE run_id = ANY(%b::uuid[])
+  FROM catalog_rundataset WHERE run_id = ANY(%s::uuid[])
 """
-_RUN_ARRAYS = """unnest(%b::uuid[], %b::bigint[], %s::text[], %b::timestamptz[], %b::timestamptz[],
-    %b::timestamptz[], %b::timestamptz[], %b::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %b::boolean[],
-    %b::timestamptz[], %b::bigint[])"""
+_RUN_ARRAYS = """unnest(%s::uuid[], %s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[],
+    %s::timestamptz[], %s::timestamptz[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[],
+    %s::timestamptz[], %s::bigint[])"""
 INSERT_RUNS = f"""
 INSERT INTO catalog_run ({RUN_COLUMNS}, stale_at, created_at, updated_at)
 SELECT q.*, NULL, now(), now() FROM {_RUN_ARRAYS} AS q ORDER BY 1
-    ON CONFLICT (uuid) DO NOTHING RETURNING uuid
 """  # noqa: S608 - constants
+INSERT_PARENTS = f"{INSERT_RUNS} ON CONFLICT (uuid) DO NOTHING"
 UPDATE_RUNS = f"""
 UPDATE catalog_run r SET job_id = q.job_id, state = q.state, started_at = q.started_at, ended_at = q.ended_at,
        nominal_start = q.nominal_start, nominal_end = q.nominal_end, parent_id = q.parent_id,
@@ -50,7 +48,7 @@ UPDATE catalog_run r SET job_id = q.job_id, state = q.state, started_at = q.star
   FROM {_RUN_ARRAYS} AS q ({RUN_COLUMNS}) WHERE r.uuid = q.uuid
 """  # noqa: S608 - constants
 _USE_ARRAYS = (
-    "unnest(%b::uuid[], %b::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])"
+    "unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])"
 )
 INSERT_USES = f"""
 INSERT INTO catalog_rundataset (run_id, dataset_id, direction, origin, column_hash, column_stamp, version_stamp)
@@ -69,9 +67,11 @@ SELECT hash, edges, now() FROM unnest(%s::text[], %s::jsonb[]) AS q (hash, edges
 """
 
 # Hash of a columnLineage facet (and the schema's names), or of SQL and its tables → hash of its edges, and the edges.
-known_edges: Memory[bytes, tuple[str, tuple[ColumnEdge, ...]]] = Memory(5_000)
+known_edges: Memory[bytes, tuple[str, tuple[ColumnEdge, ...]]] = Memory(
+    ENTRIES, weigh=lambda known: 1 + len(known[1])
+)
 # Column lineage that is stored.
-stored_edges: Memory[str, bool] = Memory(100_000)
+stored_edges: Memory[str, bool] = Memory(ENTRIES)
 
 
 def merge_runs(batch: Batch) -> None:
@@ -83,6 +83,7 @@ def merge_runs(batch: Batch) -> None:
         if run is None:
             run = batch.runs[event.run_id] = RunRow(event.run_id, batch.jobs[event.job])
             run.observed = event.kind == "run"
+        run.is_told = True
         _add_parent(event, batch=batch)
         _merge_run(event, run=run, batch=batch)
 
@@ -167,7 +168,7 @@ def merge_uses(batch: Batch) -> None:
         if uses:
             batch.touch(batch.runs[event.run_id].job_id, event.time)
     if new_edges:
-        _store_edges(new_edges)
+        _store_edges(new_edges, batch=batch)
 
 
 def _apply_columns(
@@ -258,18 +259,19 @@ def schema_field_names(told: EventDataset) -> tuple[str, ...]:
     return tuple(row["name"] for row in schema_rows(told.facets.get("schema")) or ())
 
 
-def _store_edges(new_edges: dict[str, tuple[ColumnEdge, ...]]) -> None:
+def _store_edges(new_edges: dict[str, tuple[ColumnEdge, ...]], *, batch: Batch) -> None:
     hashes = sorted(new_edges)
     texts = [
         orjson.dumps([edge.as_row() for edge in new_edges[digest]]).decode() for digest in hashes
     ]
-    send(KEEP_COLUMN_LINEAGE, [hashes, texts])
+    batch.writes.send(KEEP_COLUMN_LINEAGE, [hashes, texts])
 
 
 def read_run(row: tuple[Any, ...]) -> RunRow:
     """A row of LOCK_RUNS."""
     run = RunRow(*row)
     run.is_new = False
+    run.former_job_id, run.former_state = run.job_id, run.state
     return run
 
 
@@ -283,17 +285,18 @@ def read_use(row: tuple[Any, ...]) -> UseRow:
 def write_runs(batch: Batch) -> None:
     """Insert and update the runs that the fresh events are of.
 
-    EntryMovedError if another writer made one of them meanwhile. Of parents that is no matter: they are only named.
+    IntegrityError if another writer made one of them meanwhile. Of parents that is no matter: they are only named.
     """
-    told = {event.run_id for event in batch.fresh}
-    new = sorted((row for row in batch.runs.values() if row.is_new), key=lambda row: row.uuid)
-    if new:
-        made = {row[0] for row in fetch(INSERT_RUNS, _run_arrays(new))}
-        if not {row.uuid for row in new if row.uuid in told} <= made:
-            raise EntryMovedError
-    changed = [row for row in batch.runs.values() if not row.is_new and row.uuid in told]
-    if changed:
-        send(UPDATE_RUNS, _run_arrays(changed))
+    parents = (row for row in batch.runs.values() if row.is_new and not row.is_told)
+    told = batch.told_runs
+    parts = (
+        (INSERT_PARENTS, sorted(parents, key=lambda row: row.uuid)),
+        (INSERT_RUNS, [row for row in told if row.is_new]),
+        (UPDATE_RUNS, [row for row in told if not row.is_new]),
+    )
+    for text, part in parts:
+        if part:
+            batch.writes.send(text, _run_arrays(part))
 
 
 def _run_arrays(rows: Iterable[RunRow]) -> list[list[Any]]:
@@ -325,10 +328,10 @@ def write_uses(batch: Batch) -> None:
     """Insert and update what the runs read and wrote."""
     new = [row for row in batch.all_uses if row.is_new]
     if new:
-        send(INSERT_USES, _use_arrays(new))
+        batch.writes.send(INSERT_USES, _use_arrays(new))
     changed = [row for row in batch.all_uses if row.changed and not row.is_new]
     if changed:
-        send(UPDATE_USES, _use_arrays(changed))
+        batch.writes.send(UPDATE_USES, _use_arrays(changed))
 
 
 def _use_arrays(rows: Iterable[UseRow]) -> list[list[Any]]:
@@ -345,9 +348,3 @@ def _use_arrays(rows: Iterable[UseRow]) -> list[list[Any]]:
         for row in rows
     ]
     return [list(column) for column in zip(*table, strict=True)]
-
-
-def told_runs(batch: Batch) -> list[RunRow]:
-    """The runs that the fresh events are of."""
-    told: set[UUID] = {event.run_id for event in batch.fresh if event.run_id is not None}
-    return [batch.runs[key] for key in sorted(told)]

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from catalog.services.openlineage.sql import fetch, send
+from catalog.services.openlineage.sql import RoundTrip, fetch, send
 
 # More ways to tell of one dataset than it has producers; older ones are folded into the facets' own stamps.
 MAX_TELLINGS = 16
@@ -99,7 +99,7 @@ def fold(subject: Subject, ids: Collection[int]) -> Told:
     rows: dict[int, dict[bytes, Telling]] = {}
     for subject_id, digest, stamp, names in fetch(
         f"SELECT {subject.column}, hash, stamp, names FROM {subject.table}"  # noqa: S608 - constants
-        f" WHERE {subject.column} = ANY(%b::bigint[])",
+        f" WHERE {subject.column} = ANY(%s::bigint[])",
         [sorted(ids)],
     ):
         rows.setdefault(subject_id, {})[bytes(digest)] = Telling(
@@ -113,13 +113,14 @@ def raise_stamps(
     raised: Mapping[tuple[int, bytes], str],
     *,
     known: Mapping[tuple[int, bytes], str],
+    writes: RoundTrip,
 ) -> None:
     """Raise the stamps of tellings that were told again, later."""
     later = sorted(key for key, stamp in raised.items() if stamp > known[key])
     if later:
-        send(
+        writes.send(
             f"UPDATE {subject.table} t SET stamp = q.stamp"  # noqa: S608 - constants
-            " FROM unnest(%b::bigint[], %b::bytea[], %s::text[]) AS q (id, hash, stamp)"
+            " FROM unnest(%s::bigint[], %s::bytea[], %s::text[]) AS q (id, hash, stamp)"
             f" WHERE t.{subject.column} = q.id AND t.hash = q.hash",
             [
                 [key[0] for key in later],
@@ -134,7 +135,7 @@ def keep_tellings(subject: Subject, told: Told) -> None:
     gone = sorted(told.dropped - told.kept.keys())
     if gone:
         send(
-            f"DELETE FROM {subject.table} t USING unnest(%b::bigint[], %b::bytea[]) AS q (id, hash)"  # noqa: S608
+            f"DELETE FROM {subject.table} t USING unnest(%s::bigint[], %s::bytea[]) AS q (id, hash)"  # noqa: S608
             f" WHERE t.{subject.column} = q.id AND t.hash = q.hash",
             [[key[0] for key in gone], [key[1] for key in gone]],
         )
@@ -143,7 +144,7 @@ def keep_tellings(subject: Subject, told: Told) -> None:
         send(
             f"INSERT INTO {subject.table} ({subject.column}, hash, stamp, names)"  # noqa: S608 - constants
             " SELECT id, hash, stamp, string_to_array(names, chr(31))"
-            " FROM unnest(%b::bigint[], %b::bytea[], %s::text[], %s::text[]) AS q (id, hash, stamp, names)"
+            " FROM unnest(%s::bigint[], %s::bytea[], %s::text[], %s::text[]) AS q (id, hash, stamp, names)"
             f" ON CONFLICT ({subject.column}, hash) DO UPDATE SET stamp = greatest({subject.table}.stamp, excluded.stamp),"
             " names = excluded.names",
             [

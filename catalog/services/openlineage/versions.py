@@ -1,7 +1,7 @@
 """Versions of datasets that runs wrote: at most one a run and dataset, none twice."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,6 +13,7 @@ from catalog.lineage.facets import (
     schema_rows,
     snapshot_of,
     statistics_of,
+    tells_schema,
 )
 from catalog.lineage.stamps import READ, WRITTEN, make_stamp
 from catalog.services.fields import FieldSpec, read_schema
@@ -29,7 +30,7 @@ VERSION = "~version"
 
 FIND_VERSIONS = """
 SELECT v.id, v.dataset_id, v.fingerprint FROM catalog_datasetversion v
-  JOIN unnest(%b::bigint[], %s::text[]) AS q (dataset_id, fingerprint)
+  JOIN unnest(%s::bigint[], %s::text[]) AS q (dataset_id, fingerprint)
     ON v.dataset_id = q.dataset_id AND v.fingerprint = q.fingerprint
 """
 INSERT_VERSIONS = """
@@ -56,11 +57,11 @@ UPDATE catalog_datasetversion v SET run_id = q.run_id
 class Content:
     """A version that an event tells of; the schema that a dataset has holds where the event tells none."""
 
-    specs: list[FieldSpec] | None
     version: str
     stamp: str
     facets: Mapping[str, Any]
-    statistics: Mapping[str, int]
+    use_facets: Mapping[str, Any]
+    specs: list[FieldSpec] = field(default_factory=list)
     fingerprint: str = ""
 
 
@@ -83,20 +84,13 @@ def content_of(
     event: Event, told: EventDataset, *, batch: Batch, dataset_id: int
 ) -> Content | None:
     """The version that the event tells, noted at the run's use; None where it tells neither schema nor content."""
-    rows = schema_rows(told.facets.get("schema"))
     version = content_version_of(told.facets)
     stamp = _stamp_of(event)
-    if rows is not None or version:
+    if version or tells_schema(told.facets.get("schema")):
         use = _use_of(event, told, batch=batch, dataset_id=dataset_id)
         if use is not None:
             use.version_stamp, use.changed = stamp, True
-    return Content(
-        specs=read_schema(rows) if rows else None,
-        version=version,
-        stamp=stamp,
-        facets=told.facets,
-        statistics=statistics_of({**told.facets, **told.use_facets}),
-    )
+    return Content(version=version, stamp=stamp, facets=told.facets, use_facets=told.use_facets)
 
 
 def _stamp_of(event: Event) -> str:
@@ -119,14 +113,17 @@ def record_versions(contents: Sequence[tuple["DatasetRow", Event, Content | None
     for row, event, content in contents:
         if content is None:
             continue
-        if content.specs is None:
-            content.specs = read_schema(schema_rows(row.facets.get("schema")) or [])
-            if not content.specs and not content.version:
-                continue
+        content.specs = _specs_of(content.facets) or _specs_of(row.facets)
+        if not content.specs and not content.version:
+            continue
         content.fingerprint = fingerprint_of(content.specs, content=content.version)
         told.append((row, event, content))
     _write([each for each in told if not each[0].declared])
     _note_runs([each for each in told if each[0].declared and each[1].run_id is not None])
+
+
+def _specs_of(facets: Mapping[str, Any]) -> list[FieldSpec]:
+    return read_schema(schema_rows(facets.get("schema")) or [])
 
 
 def _write(told: Sequence[tuple["DatasetRow", Event, Content]]) -> None:
@@ -163,12 +160,12 @@ def _version_arrays(
             (
                 uuid7(),
                 dataset_id,
-                orjson.dumps([spec.as_json() for spec in content.specs or []]).decode(),
+                orjson.dumps([spec.as_json() for spec in content.specs]).decode(),
                 fingerprint,
                 snapshot_id,
                 content.version if snapshot_id is None else "",
                 lifecycle_of(content.facets),
-                orjson.dumps(content.statistics).decode(),
+                orjson.dumps(statistics_of({**content.facets, **content.use_facets})).decode(),
                 event.run_id,
                 event.time,
             )
