@@ -34,6 +34,12 @@ def require_scope(token: ApiToken, *, method: str, scopes: tuple[str, ...] = ())
         )
 
 
+def require_privileged(token: ApiToken, scope: Scope) -> None:
+    """Refuse a token without exactly this scope of `PRIVILEGED_SCOPES`, or of a person who may no longer hold it."""
+    if scope not in token.scopes or not (token.user.is_service or token.user.is_superuser):
+        raise PermissionDeniedError(f"the token needs the scope: {scope}", needed=[str(scope)])
+
+
 class TokenAuthentication(BaseAuthentication):
     """DRF's view of a bearer token; a view may name other scopes in `token_scopes`."""
 

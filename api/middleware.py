@@ -12,11 +12,14 @@ from django.conf import settings
 from django.core.handlers.wsgi import LimitedStream, WSGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from scim2_models import Error
 
 from api.authentication import bearer_text
 from api.iceberg import errors as iceberg_errors
 from api.inference import errors as inference_errors
+from api.opa.questions import token_in_body
 from api.problems import ThrottledError, UriTooLongError, is_api, problem_response, refuse
+from api.scim import requests as scim_requests
 from api.throttling import anonymous_bucket, bucket_of, spend
 from core.errors import InvalidInputError, LakewardenError, LimitExceededError
 from core.ids import uuid7
@@ -178,7 +181,7 @@ class TokenMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        text = bearer_text(request)
+        text = bearer_text(request) or token_in_body(request)
         request.api_token = None  # type: ignore[attr-defined]
         if text is not None:
             try:
@@ -219,6 +222,8 @@ def too_many(request: HttpRequest, error: ThrottledError) -> HttpResponse:
     """429 in the form that the caller reads: the protocol's own, a problem document, or a page."""
     if request.path.startswith("/iceberg/"):
         response = iceberg_errors.error_response(error)
+    elif request.path.startswith("/scim/"):
+        response = scim_requests.error_response(Error(status=error.status, detail=error.message))
     elif request.path.startswith("/v2"):
         response = inference_errors.error_response(error)
     elif is_api(request):

@@ -28,7 +28,7 @@ logger = structlog.get_logger(__name__)
 CONTENT_TYPE = "application/problem+json"
 # A relative reference (RFC 9457 §3.1.1): the documentation of the code is served with the product.
 TYPE_PREFIX = "/docs/errors#"
-API_PREFIXES = ("/api/", "/iceberg/", "/v2", "/healthz", "/readyz", "/metrics")
+API_PREFIXES = ("/api/", "/iceberg/", "/v2", "/opa/", "/scim/", "/healthz", "/readyz", "/metrics")
 SERVER_FAILED = "the server failed; the request id leads to the log entry"
 
 

@@ -21,8 +21,8 @@ def errors_page() -> str:
     return _page(
         "Errors",
         "Our own API answers an error with a problem document (RFC 9457, `application/problem+json`). Its `code`\n"
-        "is stable, its `detail` is for people. A running service shows this list at `/docs/errors`. The Iceberg\n"
-        "and inference endpoints answer in the form of their protocols, with the same statuses.",
+        "is stable, its `detail` is for people. A running service shows this list at `/docs/errors`. The Iceberg,\n"
+        "inference and SCIM endpoints answer in the form of their protocols, with the same statuses.",
         ("code", "status", "meaning"),
         rows,
     )
@@ -67,8 +67,8 @@ def api_page() -> str:
     return _page(
         "API",
         "Our own endpoints. A running service answers the whole OpenAPI 3.1 document at `/api/v1/schema` and shows\n"
-        "it as a page at `/api/v1/docs`. Beside them stand two protocols, specified elsewhere: the Iceberg REST catalog\n"
-        "below `/iceberg/v1`, and the Open Inference Protocol below `/v2`.",
+        "it as a page at `/api/v1/docs`. Beside them stand three protocols, specified elsewhere: the Iceberg REST catalog\n"
+        "below `/iceberg/v1`, the Open Inference Protocol below `/v2`, and SCIM 2.0 below `/scim/v2`.",
         ("method", "path", "what it does"),
         rows,
     )

@@ -34,7 +34,14 @@ FREE_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 # The receiver of lineage answers a token's events by its own bounded queue, and pays for no second limit.
 QUEUED_PATHS = frozenset({"/api/v1/lineage", "/api/v1/lineage/batch"})
 # Where engines, model clients and loaders send one request a file, a table or an input.
-PROTOCOL_PREFIXES = ("/iceberg/", "/v2", "/api/v1/ingestion/uploads/", "/api/v1/lineage")
+PROTOCOL_PREFIXES = (
+    "/iceberg/",
+    "/v2",
+    "/opa/",
+    "/scim/",
+    "/api/v1/ingestion/uploads/",
+    "/api/v1/lineage",
+)
 
 # The generic cell rate algorithm (ITU-T I.371, annex A) with microseconds of the server's clock. KEYS[1] holds when the
 # bucket will be full again; ARGV: microseconds a request, requests in a full bucket. Gives 0, or how long to wait.

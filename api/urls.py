@@ -18,5 +18,7 @@ urlpatterns = [
     path("api/v1/", include("api.v1.storage_urls")),
     path("api/v1/", include("api.marquez.urls")),
     path("iceberg/v1/", include("api.iceberg.urls")),
+    path("opa/v1/data/trino/", include("api.opa.urls")),
+    path("scim/v2/", include("api.scim.urls")),
     path("", include("api.inference.urls")),
 ]

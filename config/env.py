@@ -113,6 +113,7 @@ class LakewardenSettings:
     trusted_proxies: int
     event_retention_days: int
     stale_run_hours: int
+    trino_catalog: str
 
     @property
     def is_production(self) -> bool:
@@ -209,6 +210,7 @@ def read_settings(environ: Mapping[str, str]) -> LakewardenSettings:
             "LAKEWARDEN_EVENT_RETENTION_DAYS", 0, low=0, high=36_500
         ),
         stale_run_hours=reader.integer("LAKEWARDEN_STALE_RUN_HOURS", 24, low=1, high=8_760),
+        trino_catalog=reader.text("LAKEWARDEN_TRINO_CATALOG", "lakewarden"),
     )
 
 

@@ -124,6 +124,7 @@ class TokenViewSet(
             name=wanted["name"],
             scopes=wanted["scopes"],
             lifetime=timedelta(days=wanted["days"]),
+            issuer=request.user,  # type: ignore[arg-type]
         )
         audit.record(
             actor=request.user.get_username(),

@@ -133,6 +133,23 @@ def revoke_grant(grant: GrantBase, *, by: Principal, reason: str = "") -> None:
     _remove(held, actor=by.username, action="grant.revoke", state=RequestState.REVOKED, why=reason)
 
 
+@transaction.atomic
+def revoke_grants_of(holder: User | Group, *, actor: str, reason: str) -> int:
+    """Take back every grant given to this user or group itself, each with its record; returns how many.
+
+    For an account or a group that is removed: who may do that is for the caller to decide.
+    """
+    column = "user" if isinstance(holder, User) else "group"
+    total = 0
+    for model in GRANT_MODELS:
+        if not hasattr(model, column):
+            continue
+        for row in grant_rows(model).select_for_update(of=("self",)).filter(**{column: holder}):
+            _remove(row, actor=actor, action="grant.revoke", state=RequestState.REVOKED, why=reason)
+            total += 1
+    return total
+
+
 def expire_grants(*, now: datetime | None = None) -> int:
     """Remove grants whose time is over; returns how many. Decisions never wait for this: they compare with the time."""
     moment = now or utc_now()

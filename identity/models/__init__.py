@@ -1,6 +1,14 @@
 """The models of `identity`, one noun a file."""
 
+from identity.models.provisioning import ProvisionedEmail, ProvisionedGroup, ProvisionedUser
 from identity.models.token import ApiToken
 from identity.models.user import Membership, User
 
-__all__ = ["ApiToken", "Membership", "User"]
+__all__ = [
+    "ApiToken",
+    "Membership",
+    "ProvisionedEmail",
+    "ProvisionedGroup",
+    "ProvisionedUser",
+    "User",
+]

@@ -26,12 +26,18 @@ def generate_token() -> str:
 
 
 class Scope(models.TextChoices):
-    """What a token may be used for; a token never exceeds its user's own rights."""
+    """What a token may be used for; but for `PRIVILEGED_SCOPES`, a token never exceeds its user's own rights."""
 
     READ = "read", "read metadata and data"
     WRITE = "write", "change metadata and data"
     LINEAGE = "lineage", "send lineage events"
     ADMIN = "admin", "administer"
+    ENGINE = "engine", "ask what the users of a query engine may do"
+    SCIM = "scim", "provision users and groups"
+
+
+# These reach beyond their user's own rights: superusers give them, to service accounts or to themselves.
+PRIVILEGED_SCOPES: frozenset[str] = frozenset({Scope.ENGINE, Scope.SCIM})
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):

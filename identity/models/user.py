@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.crypto import salted_hmac
 
 MAX_ATTRIBUTES = 64
 
@@ -31,6 +32,9 @@ class User(AbstractUser):
     is_service = models.BooleanField(
         default=False, help_text="A program: it has tokens and an owner, and never a password."
     )
+    session_generation = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Raised to end every session of the user."
+    )
     responsible = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,
@@ -49,6 +53,14 @@ class User(AbstractUser):
                 name="service_is_never_superuser",
             ),
         ]
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Django's hash of the password, and of the generation as well once sessions have been ended."""
+        plain: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
+        if self.session_generation == 0:
+            return plain
+        text = f"{self.session_generation}:{plain}"
+        return salted_hmac("identity.session", text, secret=secret, algorithm="sha256").hexdigest()
 
 
 @pghistory.track()

@@ -17,7 +17,7 @@ def create_group(*, actor: str, name: str) -> Group:
     """Create the group; ConflictError if the name is taken."""
     group = Group(name=name)
     group.full_clean(validate_unique=False)
-    _save_new(group, f"group `{name}`")
+    save_new(group, f"group `{name}`")
     audit.record(actor=actor, action="group.create", resource=f"group:{name}")
     return group
 
@@ -55,7 +55,7 @@ def create_user(
         validate_password(password, user)
         user.set_password(password)
     user.full_clean(validate_unique=False)
-    _save_new(user, f"user `{username}`")
+    save_new(user, f"user `{username}`")
     user.groups.set(_find_groups(groups))
     audit.record(
         actor=actor,
@@ -103,7 +103,8 @@ def _find_groups(names: Iterable[str]) -> list[Group]:
     return found
 
 
-def _save_new(row: User | Group, what: str) -> None:
+def save_new(row: User | Group, what: str) -> None:
+    """Insert the row; ConflictError names `what` where its name is taken."""
     try:
         with transaction.atomic():
             row.save(force_insert=True)

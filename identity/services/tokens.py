@@ -4,9 +4,15 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from core.clock import utc_now
-from core.errors import InvalidInputError, UnauthenticatedError
+from core.errors import InvalidInputError, PermissionDeniedError, UnauthenticatedError
 from identity.models import ApiToken, User
-from identity.models.token import MIN_TOKEN_LENGTH, Scope, generate_token, hash_token
+from identity.models.token import (
+    MIN_TOKEN_LENGTH,
+    PRIVILEGED_SCOPES,
+    Scope,
+    generate_token,
+    hash_token,
+)
 
 MAX_TOKEN_LIFETIME = timedelta(days=366)
 LAST_USED_RESOLUTION = timedelta(minutes=1)
@@ -19,15 +25,20 @@ def issue_token(
     scopes: Iterable[str],
     lifetime: timedelta,
     raw: str | None = None,
+    issuer: User | None = None,
 ) -> tuple[ApiToken, str]:
     """Create a token and return it with its text, which is shown this once only.
 
-    `raw` lets the embedded stack choose the text it generated itself.
+    `raw` lets the embedded stack choose the text it generated itself. `issuer` is who makes it, where that is not
+    `user`. Raises InvalidInputError, and PermissionDeniedError for a scope that only superusers give.
     """
     wanted = sorted(set(scopes))
     unknown = [scope for scope in wanted if scope not in Scope.values]
     if not wanted or unknown:
         raise InvalidInputError(f"`scopes` must be some of {', '.join(Scope.values)}")
+    if not PRIVILEGED_SCOPES.isdisjoint(wanted) and not (issuer or user).is_superuser:
+        names = ", ".join(sorted(PRIVILEGED_SCOPES))
+        raise PermissionDeniedError(f"tokens with one of the scopes {names} are made by superusers")
     if not timedelta(0) < lifetime <= MAX_TOKEN_LIFETIME:
         raise InvalidInputError(
             f"`lifetime` must be above 0 and at most {MAX_TOKEN_LIFETIME.days} days"

@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from catalog.models import Dataset, DatasetOwner, DatasetTag, Domain, FieldTag, Tag
+from core.errors import UnauthenticatedError
 from governance.models import (
     AccessRequest,
     AuditRecord,
@@ -19,7 +20,7 @@ from identity.services import authenticate_token
 from tests.admin.test_reach import change, changelist, form_data
 from tests.factories.catalog import make_tag
 from tests.factories.governance import make_grant, make_policy, make_request, make_world
-from tests.factories.identity import page_client
+from tests.factories.identity import make_token, page_client
 
 pytestmark = pytest.mark.django_db
 
@@ -280,3 +281,15 @@ def test_a_new_tag_is_everybodys_and_keeps_its_name(world):
     tag = Tag.objects.get(name="pii.iban")
     assert client.post(change(tag), {"name": "harmless"}).status_code == 403
     assert actions_of("steward") == ["tag.create"]
+
+
+def test_who_is_made_inactive_in_the_admin_is_out_for_good(world):
+    admin, person = page_client(world.superuser), page_client(world.analyst)
+    token = make_token(world.analyst)
+    data = form_data(admin.get(change(world.analyst)))
+    data.pop("is_active")
+    assert admin.post(change(world.analyst), data).status_code == 302
+    User.objects.filter(pk=world.analyst.pk).update(is_active=True)
+    assert person.get(reverse("web:tokens")).status_code == 302
+    with pytest.raises(UnauthenticatedError):
+        authenticate_token(token)

@@ -10,7 +10,7 @@ from django.urls.resolvers import RegexPattern, URLResolver
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 # Below these, programs are answered; everywhere else people are.
-API_PREFIXES = ("api/", "iceberg/", "v2", "metrics", "healthz", "readyz")
+API_PREFIXES = ("api/", "iceberg/", "v2", "opa/", "scim/", "metrics", "healthz", "readyz")
 _NAMED_GROUP = re.compile(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)")
 _CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>")
 

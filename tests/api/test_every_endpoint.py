@@ -91,6 +91,9 @@ OBJECTS: dict[str, dict[str, tuple[str, str]]] = {
     "api/v1/storage/tiering-runs/": {"uuid": ("tiering_run", "uuid")},
     "iceberg/v1/namespaces/": {"namespace": ("namespace", "levels.0"), "table": ("table", "name")},
     "iceberg/v1/<path>": {},
+    "scim/v2/": {},
+    "scim/v2/Users/": {"key": ("user", "pk")},
+    "scim/v2/Groups/": {"key": ("group", "pk")},
     "v2/models/": {"name": ("model", "dataset.name"), "version": ("model", "number")},
     "datasets/": {"uuid": ("dataset", "uuid")},
     "requests/": {"uuid": ("request", "uuid")},
@@ -111,6 +114,7 @@ NEUTRAL = {
     "path": "nothing/here",
     "url": "nothing/here",
     "view": "v",
+    "key": "u1",
     "content_type_id": "1",
     "app_label": "catalog",
     "object_id": "1",
@@ -196,6 +200,10 @@ def has_error_form(response, path: str) -> bool:
     kind = response["Content-Type"].split(";")[0]
     if path.startswith(("/iceberg/", "/v2")):
         return kind == "application/json" and set(response.json()) == {"error"}
+    if path.startswith("/scim/"):
+        return kind == "application/scim+json" and response.json()["status"] == str(
+            response.status_code
+        )
     if kind != "application/problem+json":
         return False
     document = response.json()
@@ -309,7 +317,7 @@ def test_a_session_without_a_csrf_token_changes_nothing(world):
 
     def answer(endpoint, method, path):
         # The protocols take no sessions at all, so there it is nobody who asks.
-        status = 401 if path.startswith(("/iceberg/", "/v2")) else 403
+        status = 401 if path.startswith(("/iceberg/", "/v2", "/opa/", "/scim/")) else 403
         response = send(client, method, path)
         return refusal(response, path, status=status, form=endpoint.is_api)
 
@@ -338,6 +346,15 @@ REFUSED_TO_STRANGERS = {
     "api/v1/users": 403,
     "api/v1/groups": 403,
     "api/v1/policies": 403,
+    **{
+        f"scim/v2/{name}": 403
+        for name in ("Users", "Groups", "ServiceProviderConfig", "ResourceTypes", "Schemas")
+    },
+    **{f"scim/v2/{name}.search": 403 for name in ("", "Users/", "Groups/")},
+    **{
+        f"opa/v1/data/trino/{name}": 403
+        for name in ("allow", "batch", "rowFilters", "columnMask", "batchColumnMasks")
+    },
 }
 # Every member of the staff may look these up: a name to choose from, that tells of no dataset.
 OPEN_TO_STAFF = {

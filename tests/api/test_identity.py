@@ -164,3 +164,21 @@ def test_groups_and_attributes_change_with_a_record(admin):
     assert sorted(actions) == ["user.set-attributes", "user.set-groups"]
     user.refresh_from_db()
     assert user.attributes == {"region": "JFK"}
+
+
+@pytest.mark.parametrize("scope", ["engine", "scim"])
+def test_scopes_beyond_ones_own_rights_are_given_by_superusers_only(admin, scope):
+    actors = make_actors()
+    make_service("robot", responsible=actors.owner)
+    statuses = {}
+    for who in (actors.owner, admin):
+        for name in (who.username, "robot"):
+            body = {"name": "t", "scopes": [scope], "username": name}
+            answer = page_client(who).post("/api/v1/tokens", body, **JSON)
+            statuses[who.username, name] = answer.status_code
+    assert statuses == {
+        (actors.owner.username, actors.owner.username): 403,
+        (actors.owner.username, "robot"): 403,
+        ("root", "root"): 201,
+        ("root", "robot"): 201,
+    }

@@ -36,9 +36,10 @@ def make_group(name: str | None = None) -> Group:
     return Group.objects.get_or_create(name=name or f"group{next(_numbers)}")[0]
 
 
-def make_token(user: User, *, scopes=ALL_SCOPES, days: float = 1) -> str:
-    """The text of a new token of `user`."""
-    return issue_token(user=user, name="test", scopes=scopes, lifetime=timedelta(days=days))[1]
+def make_token(user: User, *, scopes=ALL_SCOPES, days: float = 1, issuer=None) -> str:
+    """The text of a new token of `user`, made by `issuer` or by themselves."""
+    terms = {"scopes": scopes, "lifetime": timedelta(days=days), "issuer": issuer}
+    return issue_token(user=user, name="test", **terms)[1]
 
 
 def api_client(user: User, *, scopes=ALL_SCOPES) -> Client:

@@ -1,12 +1,13 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import AbstractUser
 
 from core.clock import utc_now
 from core.errors import InvalidInputError, UnauthenticatedError
 from identity.models import ApiToken
-from identity.services import authenticate_token, issue_token, revoke_token
-from tests.factories.identity import make_user
+from identity.services import authenticate_token, end_access, issue_token, revoke_token
+from tests.factories.identity import make_token, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -70,3 +71,17 @@ def test_the_last_use_is_kept_to_the_minute():
     authenticate_token(text, now=start + timedelta(seconds=90))
     token.refresh_from_db()
     assert token.last_used_at == start + timedelta(seconds=90)
+
+
+def test_an_upgrade_ends_no_session_and_ending_them_ends_all():
+    user = make_user("ana")
+    plain = user.get_session_auth_hash()
+    assert plain == AbstractUser._get_session_auth_hash(user)
+    token = make_token(user)
+    end_access(user)
+    assert user.get_session_auth_hash() != plain
+    with pytest.raises(UnauthenticatedError):
+        authenticate_token(token)
+    again = user.get_session_auth_hash()
+    end_access(user)
+    assert user.get_session_auth_hash() not in (plain, again)

@@ -3,7 +3,7 @@ from django.urls import reverse
 
 from identity.models import ApiToken
 from identity.services import authenticate_token
-from tests.factories.identity import make_actors, make_token, page_client
+from tests.factories.identity import make_actors, make_token, make_user, page_client
 
 pytestmark = pytest.mark.django_db
 
@@ -38,3 +38,14 @@ def test_no_scope_is_an_error():
     answer = page_client(actors.owner).post(reverse("web:tokens"), {"name": "x", "days": "7"})
     assert answer.context["form"].errors.keys() == {"scopes"}
     assert not ApiToken.objects.exists()
+
+
+def test_scopes_of_superusers_are_offered_to_superusers_only():
+    offered = {}
+    for user in (make_user("ana"), make_user("root", is_superuser=True)):
+        form = page_client(user).get(reverse("web:tokens")).context["form"]
+        offered[user.username] = [scope for scope, _ in form.fields["scopes"].choices]
+    assert offered == {
+        "ana": ["read", "write", "lineage", "admin"],
+        "root": ["read", "write", "lineage", "admin", "engine", "scim"],
+    }

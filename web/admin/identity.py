@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminS
 from core import audit
 from identity.models import ApiToken, User
 from identity.models.token import Scope
-from identity.services import issue_token, revoke_token
+from identity.services import end_access, issue_token, revoke_token
 from web.access import current_user
 from web.admin.base import StaffAdmin, is_staff, is_superuser, record_change
 from web.forms.token import LIFETIMES
@@ -54,6 +54,12 @@ class UserAdmin(StaffViewMixin, StaffAdmin, DjangoUserAdmin[User]):
         ("Service account", {"fields": ["is_service", "responsible"]}),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     ]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        """Who is made inactive is signed out everywhere, and their tokens are revoked."""
+        super().save_model(request, obj, form, change)
+        if change and "is_active" in form.changed_data and not obj.is_active:
+            end_access(obj)
 
     def user_change_password(
         self,
@@ -149,6 +155,7 @@ class ApiTokenAdmin(StaffAdmin):
             name=obj.name,
             scopes=form.cleaned_data["scopes"],
             lifetime=timedelta(days=int(form.cleaned_data["days"])),
+            issuer=current_user(request),
         )
         # The form's own unsaved instance becomes the saved one, for Django's log entry.
         obj.__dict__.update(token.__dict__)

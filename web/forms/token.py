@@ -1,10 +1,12 @@
 """What a new token is for."""
 
 from datetime import timedelta
+from typing import Any
 
 from django import forms
 
-from identity.models.token import Scope
+from identity.models import User
+from identity.models.token import PRIVILEGED_SCOPES, Scope
 
 LIFETIMES = [
     ("1", "1 day"),
@@ -26,6 +28,12 @@ class TokenForm(forms.Form):
         help_text="A token never reaches further than you do.",
     )
     days = forms.ChoiceField(choices=LIFETIMES, initial="30", label="Valid for")
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        scopes = self.fields["scopes"]
+        if isinstance(scopes, forms.MultipleChoiceField) and not user.is_superuser:
+            scopes.choices = [each for each in Scope.choices if each[0] not in PRIVILEGED_SCOPES]
 
     @property
     def lifetime(self) -> timedelta:

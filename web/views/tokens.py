@@ -22,7 +22,7 @@ SHOWN = 100
 def token_list(request: HttpRequest) -> HttpResponse:
     """List the viewer's tokens; a POST makes one and shows its text in this one answer only."""
     user = current_user(request)
-    form = TokenForm(request.POST if request.method == "POST" else None)
+    form = TokenForm(request.POST if request.method == "POST" else None, user=user)
     secret = None
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
@@ -38,7 +38,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
                 resource=f"user:{user.username}",
                 payload={"name": token.name, "scopes": token.scopes},
             )
-        form = TokenForm()
+        form = TokenForm(user=user)
     tokens = list(ApiToken.objects.filter(user=user)[:SHOWN])
     return render(
         request,
