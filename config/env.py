@@ -87,6 +87,26 @@ class RateLimits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OidcSettings:
+    """The OpenID Connect provider that people may sign in through; claims are those of its ID tokens.
+
+    `groups` maps a value of `groups_claim` to the name of a group here. `link_claim` holds what the provider's SCIM
+    client sends as `externalId`.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    label: str
+    scopes: str
+    username_claim: str
+    groups_claim: str | None
+    groups: dict[str, str]
+    link_claim: str
+    create_users: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class LakewardenSettings:
     """All that the service reads from its environment."""
 
@@ -114,6 +134,8 @@ class LakewardenSettings:
     event_retention_days: int
     stale_run_hours: int
     trino_catalog: str
+    oidc: OidcSettings | None
+    staff_second_factor: bool
 
     @property
     def is_production(self) -> bool:
@@ -211,7 +233,38 @@ def read_settings(environ: Mapping[str, str]) -> LakewardenSettings:
         ),
         stale_run_hours=reader.integer("LAKEWARDEN_STALE_RUN_HOURS", 24, low=1, high=8_760),
         trino_catalog=reader.text("LAKEWARDEN_TRINO_CATALOG", "lakewarden"),
+        oidc=_oidc(reader, environment),
+        staff_second_factor=reader.flag("LAKEWARDEN_STAFF_SECOND_FACTOR", default=False),
     )
+
+
+def _oidc(reader: _Reader, environment: str) -> OidcSettings | None:
+    issuer = reader.optional("LAKEWARDEN_OIDC_ISSUER")
+    if not issuer:
+        return None
+    reader.url(
+        "LAKEWARDEN_OIDC_ISSUER", ("https",) if environment == "production" else ("https", "http")
+    )
+    return OidcSettings(
+        issuer=issuer,
+        client_id=reader.text("LAKEWARDEN_OIDC_CLIENT_ID"),
+        client_secret=reader.text("LAKEWARDEN_OIDC_CLIENT_SECRET"),
+        label=reader.text("LAKEWARDEN_OIDC_LABEL", "single sign-on"),
+        scopes=reader.text("LAKEWARDEN_OIDC_SCOPES", "openid profile email"),
+        username_claim=reader.text("LAKEWARDEN_OIDC_USERNAME_CLAIM", "preferred_username"),
+        groups_claim=reader.optional("LAKEWARDEN_OIDC_GROUPS_CLAIM"),
+        groups=_pairs(reader, "LAKEWARDEN_OIDC_GROUPS"),
+        link_claim=reader.text("LAKEWARDEN_OIDC_LINK_CLAIM", "sub"),
+        create_users=reader.flag("LAKEWARDEN_OIDC_CREATE_USERS", default=False),
+    )
+
+
+def _pairs(reader: _Reader, name: str) -> dict[str, str]:
+    """`a=b,c=d` as a mapping; empty where nothing is given."""
+    pairs = [part.strip() for part in (reader.optional(name) or "").split(",") if part.strip()]
+    if not all("=" in pair for pair in pairs):
+        raise SettingsError(name, "must be pairs such as `theirs=ours`, comma-separated")
+    return {key.strip(): value.strip() for key, value in (pair.split("=", 1) for pair in pairs)}
 
 
 def _rate_limits(reader: _Reader) -> RateLimits:

@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "api.middleware.TokenMiddleware",
     "api.middleware.RateLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "web.middleware.SecondFactorMiddleware",
     "web.middleware.PageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

@@ -29,6 +29,11 @@ def _key(*parts: str) -> str:
     return "sign-in:" + hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
 
+def codes_of(*, username: str, address: str) -> dict[str, str]:
+    """Whose codes are counted: apart from passwords, since a right password must not give a guesser of codes new tries."""
+    return {"username": f"second factor of {username}", "address": address}
+
+
 def is_locked_out(*, username: str, address: str) -> bool:
     """Whether sign-in as `username` from `address` is closed at this moment."""
     limits = _counters(username=username, address=address)

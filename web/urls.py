@@ -12,6 +12,7 @@ from web.views import (
     models,
     requests,
     search,
+    second_factor,
     session,
     tokens,
 )
@@ -21,6 +22,12 @@ app_name = "web"
 urlpatterns = [
     path("", home.home, name="home"),
     path("sign-in/", session.SignInView.as_view(), name="sign-in"),
+    path("sign-in/code/", session.sign_in_code, name="sign-in-code"),
+    path("sign-in/provider/", session.sign_in_with_provider, name="oidc-start"),
+    path("sign-in/provider/back/", session.back_from_provider, name="oidc-callback"),
+    path("second-factor/", second_factor.second_factor, name="second-factor"),
+    path("second-factor/codes/", second_factor.renew_codes, name="second-factor-codes"),
+    path("second-factor/remove/", second_factor.remove, name="second-factor-remove"),
     path("sign-out/", session.SignOutView.as_view(), name="sign-out"),
     path("search/", search.search, name="search"),
     path("datasets/<uuid:uuid>/", dataset.dataset_page, name="dataset"),

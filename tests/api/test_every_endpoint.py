@@ -24,6 +24,9 @@ PUBLIC = {
     "v2/health/live": "the protocol's probe, one word",
     "v2/health/ready": "the protocol's probe, two words",
     "sign-in/": "who has not signed in must be able to",
+    "sign-in/code/": "the second step of it",
+    "sign-in/provider/": "leads to the identity provider, where one is set up",
+    "sign-in/provider/back/": "the identity provider's answer comes here",
     "docs/errors": "the `type` of each error leads here, that of a missing sign-in too",
     "admin/login/": "leads to the sign-in",
 }

@@ -91,3 +91,35 @@ def test_the_reference_names_every_variable_and_no_other():
     read = set(pattern.findall((root / "config" / "env.py").read_text()))
     documented = set(pattern.findall((root / "docs" / "reference" / "settings.md").read_text()))
     assert documented == read
+
+
+OIDC = {
+    "LAKEWARDEN_OIDC_ISSUER": "https://login.example.org/realms/company",
+    "LAKEWARDEN_OIDC_CLIENT_ID": "lakewarden",
+    "LAKEWARDEN_OIDC_CLIENT_SECRET": "a-very-secret-text",
+}
+
+
+def test_signing_in_through_a_provider_is_off_unless_it_is_set_up():
+    assert read_settings(GOOD).oidc is None
+    found = read_settings({**GOOD, **OIDC, "LAKEWARDEN_OIDC_GROUPS": "a = x , b=y=z,"}).oidc
+    assert found is not None
+    assert (found.issuer, found.create_users) == (OIDC["LAKEWARDEN_OIDC_ISSUER"], False)
+    assert found.groups == {"a": "x", "b": "y=z"}
+    assert "a-very-secret-text" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LAKEWARDEN_OIDC_ISSUER", "http://login.example.org"),
+        ("LAKEWARDEN_OIDC_CLIENT_ID", ""),
+        ("LAKEWARDEN_OIDC_CLIENT_SECRET", ""),
+        ("LAKEWARDEN_OIDC_GROUPS", "analysts"),
+        ("LAKEWARDEN_OIDC_CREATE_USERS", "yes"),
+    ],
+)
+def test_a_provider_that_is_half_set_up_stops_the_start(name, value):
+    with pytest.raises(SettingsError) as caught:
+        read_settings({**GOOD, "LAKEWARDEN_ENV": "production", **OIDC, name: value})
+    assert caught.value.name == name

@@ -60,6 +60,7 @@ def pages_of(world) -> dict[str, list[str]]:
             reverse("web:models"),
             reverse("web:model", args=[model.uuid]),
             reverse("web:tokens"),
+            reverse("web:second-factor"),
             reverse("web:error-codes"),
             "/nowhere",
         ],

@@ -19,6 +19,7 @@ from core import audit
 from identity.models import ApiToken, User
 from identity.models.token import Scope
 from identity.services import end_access, issue_token, revoke_token
+from identity.services.second_factor import reset
 from web.access import current_user
 from web.admin.base import StaffAdmin, is_staff, is_superuser, record_change
 from web.forms.token import LIFETIMES
@@ -45,6 +46,7 @@ class UserAdmin(StaffViewMixin, StaffAdmin, DjangoUserAdmin[User]):
     search_fields = ["username", "first_name", "last_name"]
     ordering = ["username"]
     filter_horizontal = ["groups"]
+    actions = ["reset_second_factor"]
     readonly_fields = ["last_login", "date_joined"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
@@ -72,6 +74,16 @@ class UserAdmin(StaffViewMixin, StaffAdmin, DjangoUserAdmin[User]):
         if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
             record_change(request, User.objects.get(pk=id), "change_password")
         return response
+
+    def has_reset_permission(self, request: HttpRequest) -> bool:
+        return is_superuser(request)
+
+    @admin.action(
+        description="Take the second factor of the selected users away", permissions=["reset"]
+    )
+    def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in queryset:
+            reset(user, actor=current_user(request).username)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """A steward sees a name, and neither address nor attributes."""

@@ -1,0 +1,124 @@
+"""Which account signs in, for what an OpenID Connect provider says of a person."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from core import audit
+from core.clock import utc_now
+from core.errors import ConflictError
+from identity.models import ExternalIdentity, User
+from identity.oidc import SignInFailedError, config
+from identity.queries import people
+from identity.services.accounts import save_new, set_groups
+
+logger = structlog.get_logger(__name__)
+
+MAX_NAME = 150
+MAX_ADDRESS = 254
+ACTOR = "oidc"
+
+
+@transaction.atomic
+def sign_in_external(claims: Mapping[str, Any]) -> User:
+    """The account of these claims, which must have been verified; its mapped groups become what they say.
+
+    An account is found by issuer and subject; the first time by the external id that SCIM has given it; else it is made,
+    where the settings say so. Names and addresses link nothing: a provider's users may choose them.
+    Raises SignInFailedError where there is no account, or where it is not active.
+    """
+    user = _known(claims) or _link(claims) or _make(claims)
+    if not user.is_active or user.is_service:
+        raise SignInFailedError("there is no account here that you may use")
+    ExternalIdentity.objects.filter(user=user, subject=str(claims["sub"])).update(
+        last_used_at=utc_now()
+    )
+    _map_groups(user, claims)
+    return user
+
+
+def _known(claims: Mapping[str, Any]) -> User | None:
+    found = (
+        ExternalIdentity.objects.select_related("user")
+        .filter(issuer=config().issuer, subject=str(claims["sub"]))
+        .first()
+    )
+    return found.user if found else None
+
+
+def _link(claims: Mapping[str, Any]) -> User | None:
+    """The one account that the identity provider's SCIM client has made with this external id."""
+    external_id = str(claims.get(config().link_claim) or "")
+    if not external_id:
+        return None
+    found = list(people().filter(provisioned__external_id=external_id)[:2])
+    if len(found) != 1:
+        return None
+    _remember(found[0], claims)
+    return found[0]
+
+
+def _make(claims: Mapping[str, Any]) -> User:
+    username = str(claims.get(config().username_claim) or "")
+    if not config().create_users or not username:
+        raise SignInFailedError("there is no account here that you may use")
+    if User.objects.filter(username__iexact=username).exists():
+        # Somebody else's: that the provider calls them the same proves nothing.
+        raise SignInFailedError("there is no account here that you may use")
+    user = User(
+        username=username,
+        first_name=str(claims.get("given_name") or "")[:MAX_NAME],
+        last_name=str(claims.get("family_name") or "")[:MAX_NAME],
+        email=_verified_address(claims),
+    )
+    user.set_unusable_password()
+    user.full_clean(validate_unique=False)
+    try:
+        save_new(user, f"user `{username}`")
+    except ConflictError:
+        raise SignInFailedError("there is no account here that you may use") from None
+    audit.record(
+        actor=ACTOR, action="user.create", resource=f"user:{username}", payload=_told(claims)
+    )
+    _remember(user, claims)
+    return user
+
+
+def _remember(user: User, claims: Mapping[str, Any]) -> None:
+    ExternalIdentity.objects.create(user=user, issuer=config().issuer, subject=str(claims["sub"]))
+    audit.record(
+        actor=ACTOR,
+        action="user.link-identity",
+        resource=f"user:{user.username}",
+        payload=_told(claims),
+    )
+
+
+def _told(claims: Mapping[str, Any]) -> dict[str, str]:
+    return {"issuer": config().issuer, "subject": str(claims["sub"])}
+
+
+def _verified_address(claims: Mapping[str, Any]) -> str:
+    address = str(claims.get("email") or "")
+    return address if claims.get("email_verified") is True and len(address) <= MAX_ADDRESS else ""
+
+
+def _map_groups(user: User, claims: Mapping[str, Any]) -> None:
+    """Put the user into the mapped groups that the claim names and out of the others; what is not mapped stays."""
+    wanted = config()
+    if wanted.groups_claim is None:
+        return
+    given = claims.get(wanted.groups_claim)
+    names = {str(each) for each in given} if isinstance(given, list) else set()
+    mapped = set(wanted.groups.values())
+    named = {ours for theirs, ours in wanted.groups.items() if theirs in names}
+    existing = set(Group.objects.filter(name__in=mapped).values_list("name", flat=True))
+    if missing := mapped - existing:
+        logger.warning("mapped groups do not exist", groups=sorted(missing))
+    current = set(user.groups.values_list("name", flat=True))
+    after = (current - mapped) | (named & existing)
+    if after != current:
+        set_groups(actor=ACTOR, user=user, groups=after)
