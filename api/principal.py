@@ -16,11 +16,15 @@ MAX_PURPOSE_LENGTH = 200
 
 def caller(request: HttpRequest | Request) -> Principal:
     """The principal of an authenticated request, no more able than its token, with the purpose it declares."""
-    purpose = request.headers.get(PURPOSE_HEADER, "").strip() or None
-    if purpose is not None and len(purpose) > MAX_PURPOSE_LENGTH:
-        raise InvalidInputError(
-            f"`{PURPOSE_HEADER}` must have at most {MAX_PURPOSE_LENGTH} characters"
-        )
+    purpose = checked_purpose(request.headers.get(PURPOSE_HEADER, ""))
     token: Any = getattr(request, "auth", None) or getattr(request, "api_token", None)
     scopes = token.scopes if isinstance(token, ApiToken) else None
     return principal_of(request.user, scopes=scopes, purpose=purpose)  # type: ignore[arg-type]
+
+
+def checked_purpose(text: str) -> str | None:
+    """A declared purpose, None for an empty one; InvalidInputError for one that is too long."""
+    purpose = text.strip() or None
+    if purpose is not None and len(purpose) > MAX_PURPOSE_LENGTH:
+        raise InvalidInputError(f"a purpose must have at most {MAX_PURPOSE_LENGTH} characters")
+    return purpose

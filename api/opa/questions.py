@@ -11,6 +11,7 @@ from rest_framework.request import Request
 
 from api.authentication import TokenAuthentication, TokenScheme, require_privileged
 from api.parsers import load_json
+from api.principal import checked_purpose
 from core.errors import InvalidInputError, LakewardenError
 from identity.models import ApiToken, User
 from identity.models.token import Scope
@@ -18,6 +19,8 @@ from identity.models.token import Scope
 PREFIX = "/opa/"
 # Trino sends no header of the operator's choice, but every request bears the properties of `opa.context-file`.
 TOKEN_PROPERTY = "lakewarden-token"  # noqa: S105 - the name of the property, not a token
+# From Trino 484 on, with `opa.identity.extra-credentials-keys`.
+PURPOSE_CREDENTIAL = "lakewarden-purpose"
 MAX_RESOURCES = 100_000
 
 
@@ -31,6 +34,7 @@ class Named(_Part):
 
 class TrinoUser(_Part):
     user: str = ""
+    extra_credentials: dict[str, str] = {}
 
 
 class TrinoSchema(_Part):
@@ -101,6 +105,11 @@ class Question(_Part):
     @property
     def user(self) -> str:
         return self.context.identity.user
+
+    @property
+    def purpose(self) -> str | None:
+        """What the user declares the query to be for, as elsewhere by a header."""
+        return checked_purpose(self.context.identity.extra_credentials.get(PURPOSE_CREDENTIAL, ""))
 
 
 def read_question(document: Any) -> Question:

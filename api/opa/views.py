@@ -46,7 +46,8 @@ class _QuestionView(APIView):
         user = User.objects.filter(username=question.user, is_active=True).first()
         if user is None:
             return question, None
-        return question, Rights(Caller(user, principal_of(user)), engine=engine)
+        principal = principal_of(user, purpose=question.purpose)
+        return question, Rights(Caller(user, principal), engine=engine)
 
 
 class AllowView(_QuestionView):

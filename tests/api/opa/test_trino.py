@@ -310,3 +310,18 @@ def test_wide_tables_are_one_decision(trino, analyst, grant, django_assert_max_n
 def test_a_service_accounts_token_of_a_person_who_may_not_give_it(trino):
     with pytest.raises(Exception, match="made by superusers"):
         make_token(make_service("own"), scopes=["engine"], issuer=make_user("somebody"))
+
+
+def test_a_purpose_is_declared_as_an_extra_credential(trino, analyst, grant):
+    # A grant for a purpose holds for who declares it, and for who declares none.
+    grant(analyst, "read", purpose="research")
+    answers = {}
+    for purpose in ("research", "advertising", "", "x" * 201):
+        identity = {"user": "ana", "extraCredentials": {"lakewarden-purpose": purpose}}
+        action = {"operation": "SelectFromColumns", "resource": trino.table(columns=["id"])}
+        question = {"context": {"identity": identity}, "action": action}
+        answer = trino.client.post(
+            f"{PATH}/allow", {"input": question}, content_type="application/json"
+        )
+        answers[purpose[:11]] = answer.json().get("result", answer.status_code)
+    assert answers == {"research": True, "advertising": False, "": True, "x" * 11: 400}
