@@ -44,10 +44,12 @@ class TokenAuthentication(BaseAuthentication):
     """DRF's view of a bearer token; a view may name other scopes in `token_scopes`."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
-        text = bearer_text(request._request)  # noqa: SLF001 - DRF keeps Django's request there
+        inner = request._request  # noqa: SLF001 - DRF keeps Django's request there
+        text = bearer_text(inner)
         if text is None:
             return None
-        token = authenticate_token(text)
+        # `TokenMiddleware` has looked it up in this request already
+        token: ApiToken = getattr(inner, "api_token", None) or authenticate_token(text)
         view: Any = (request.parser_context or {}).get("view")
         by_method = getattr(view, "token_scopes", {})
         require_scope(

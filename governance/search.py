@@ -20,6 +20,7 @@ from catalog.queries.search import (
     read_terms,
     similar_words,
     snippets,
+    starting,
     text_ranks,
     words_of,
 )
@@ -31,13 +32,17 @@ from governance.policy.types import Principal
 # Of each tier so many are ordered by how well their words fit; those behind them by age.
 MAX_RANKED = 300
 # Facets that are not counted over all are counted over so many, evenly spread.
-SAMPLE = 500
+SAMPLE = 250
 FACET_SIZE = 50
 KINDS = tuple(Dataset._meta.get_field("kind").choices or ())  # noqa: SLF001  # Django's documented Model _meta API
 # By name: whole, last part, beginning, some part, and not by name at all.
 TIERS = (4.0, 3.0, 2.0, 1.0, 0.0)
 SUGGESTIONS = 8
+# Of so many times what is shown the shortest names are taken.
+CHOICE = 4
 MIN_SUGGESTED = 2
+# So many names that begin as was typed are looked at, in order, whether the caller may see one of them.
+MAX_STARTING = 250
 # So many names of columns are looked at, in order, whether the caller may see one that has them.
 MAX_COLUMNS = 200
 
@@ -73,8 +78,8 @@ class _Match:
     view: View
     ids: Ids
     tiers: list[Ids]
-    kinds: list[tuple[str, int]]
-    domains: list[tuple[str, int]]
+    # facets over all that was found
+    counts: dict[str, list[tuple[str, int]]]
 
 
 def search(
@@ -119,8 +124,11 @@ def _match(session: Session, principal: Principal, terms: Terms, filters: Filter
         view=view,
         ids=found,
         tiers=_tiers(session, terms, found, by_name) if terms.wanted else [],
-        kinds=_kinds(session, found),
-        domains=_domains(session, found),
+        counts={
+            "kind": _kinds(session, found),
+            "domain": _domains(session, found),
+            "namespace": _namespaces(session, found),
+        },
     )
 
 
@@ -185,17 +193,17 @@ def _ranked(match: _Match, terms: Terms, *, until: int) -> Iterator[tuple[int, f
 
 
 def _facets(match: _Match) -> tuple[dict[str, list[tuple[str, int]]], tuple[str, ...]]:
-    """Kinds and domains over all that was found; tags, owners and namespaces over all or over an even sample."""
+    """Kinds, domains and namespaces over all that was found; tags and owners over all or over an even sample."""
     every = match.ids.to_array()
     step = max(1, len(every) // SAMPLE)
     sample = list(every[::step])
     counted = (
         count_values(sample, described=[key for key in sample if key in match.view.described])
         if sample
-        else {"tag": [], "owner": [], "namespace": []}
+        else {"tag": [], "owner": []}
     )
     scale = len(every) / len(sample) if sample else 1.0
-    facets = {"kind": match.kinds, "domain": match.domains} | {
+    facets = match.counts | {
         name: [(value, round(count * scale)) for value, count in counts[:FACET_SIZE]]
         for name, counts in counted.items()
     }
@@ -214,6 +222,11 @@ def _domains(session: Session, found: Ids) -> list[tuple[str, int]]:
         (slugs[key], found.intersection_cardinality(ids)) for key, ids in placed if key in slugs
     )
     return _most(counts)[:FACET_SIZE]
+
+
+def _namespaces(session: Session, found: Ids) -> list[tuple[str, int]]:
+    named = session.living.of_namespace.items()
+    return _most((name, found.intersection_cardinality(ids)) for name, ids in named)[:FACET_SIZE]
 
 
 def _most(counts: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
@@ -264,36 +277,53 @@ def suggest(principal: Principal, text: str, *, limit: int = SUGGESTIONS) -> lis
     if len(typed) < MIN_SUGGESTED:
         return []
     names = columns_like(typed, limit=MAX_COLUMNS)
+    first = starting(typed, limit=MAX_STARTING)
     ids, columns, tags = ask(
         lambda session: (
-            _suggested_ids(session, principal, typed, limit=4 * limit),
+            _suggested_ids(session, principal, typed, first=first, limit=limit),
             _seen(session, principal, "c=", names, limit=limit),
             _seen(session, principal, "t=", _tags_like(session, typed), limit=limit),
         )
     )
-    rows = Dataset.objects.live().filter(pk__in=ids).values_list("name", "uuid", "pk")
-    place = {key: number for number, key in enumerate(ids)}
-    by_name = sorted(rows, key=lambda row: (place[row[2]] >= limit, len(row[0]), row[0], row[2]))
     return [
-        *(Suggestion("dataset", name, str(uuid)) for name, uuid, _ in by_name[:limit]),
+        *_suggested_datasets(ids, typed, limit=limit),
         *(Suggestion("column", name) for name in columns),
         *(Suggestion("tag", name) for name in tags),
     ]
 
 
-def _suggested_ids(session: Session, principal: Principal, typed: str, *, limit: int) -> list[int]:
+def _suggested_ids(
+    session: Session, principal: Principal, typed: str, *, first: list[int], limit: int
+) -> list[int]:
+    """Those of `first` (whose names begin so), then those of which the last part is so or a word of the name begins so."""
     visible = view_in(session, principal, EVERYTHING).visible
-    queries = [lexeme(f"n={typed}", prefix=True), lexeme(f"l={typed}", prefix=True)]
-    if words := words_of(typed):
-        whole = [lexeme(each) for each in words[:-1]]
-        queries.append(" & ".join([*whole, lexeme(words[-1], prefix=True)]))
-    found: list[int] = []
-    for query in queries:
-        fitting = visible & session.posting("names", query)
-        found += [key for key in islice(fitting, limit) if key not in found]
-        if len(found) >= limit:
-            break
-    return found[:limit]
+    most = CHOICE * limit
+    found = [key for key in first if key in visible][:most]
+    for query in (lexeme(f"l={typed}"), _beginning(typed)):
+        if query and len(found) < limit:
+            fitting = session.some_fitting("names", query, among=visible, count=most)
+            found += [key for key in fitting if key not in found]
+    return found[:most]
+
+
+def _beginning(typed: str) -> str:
+    """The tsquery of what was typed, the last word perhaps not yet whole; "" where there is no word."""
+    *whole, last = words_of(typed) or [""]
+    return " & ".join([*map(lexeme, whole), lexeme(last, prefix=True)]) if last else ""
+
+
+def _suggested_datasets(ids: list[int], typed: str, *, limit: int) -> list[Suggestion]:
+    """The best of `ids`, in their order and the shortest names first, as far as the names still are so."""
+    *whole, last = words_of(typed) or [""]
+    rows = Dataset.objects.live().filter(pk__in=ids).values_list("name", "uuid", "pk")
+    fitting = []
+    for name, uuid, key in rows:
+        words = words_of(name)
+        if name.lower().startswith(typed) or (
+            last and {*whole} <= {*words} and any(each.startswith(last) for each in words)
+        ):
+            fitting.append((ids.index(key) >= limit, len(name), name, key, str(uuid)))
+    return [Suggestion("dataset", name, uuid) for *_, name, _, uuid in sorted(fitting)[:limit]]
 
 
 def _tags_like(session: Session, typed: str) -> list[str]:
@@ -308,7 +338,7 @@ def _seen(
     seen = (
         name
         for name in names
-        if not described.isdisjoint(session.posting("words", lexeme(f"{sign}{name}")))
+        if session.some_fitting("words", lexeme(f"{sign}{name}"), among=described, count=1)
     )
     return list(islice(seen, limit))
 

@@ -98,6 +98,34 @@ def similar_words(word: str, *, limit: int = 20) -> list[str]:
     )
 
 
+def common_words(*, at_least: int, limit: int) -> list[str]:
+    """Plain words that about so many datasets have or more, most common first, as the last ANALYZE found them."""
+    return _words(
+        """
+SELECT word FROM pg_stats s, pg_class c,
+       unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) AS e (word, share)
+ WHERE s.tablename = 'catalog_searchentry' AND s.attname = 'words' AND s.schemaname = current_schema()
+   AND c.oid = 'catalog_searchentry'::regclass AND share * c.reltuples >= %s AND word ~ '^[[:alnum:]]+$'
+ ORDER BY share DESC LIMIT %s
+""",
+        [at_least, limit],
+    )
+
+
+def starting(prefix: str, *, limit: int) -> list[int]:
+    """Datasets whose whole name begins with `prefix` (lower case), in the order of their names; one index range.
+
+    Under a collation that orders otherwise than by code point some may be missing.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM catalog_dataset WHERE lower(name) BETWEEN %s AND %s"
+            " AND starts_with(lower(name), %s) AND deleted_at IS NULL ORDER BY lower(name) LIMIT %s",
+            [prefix, f"{prefix}\U0010ffff", prefix, limit],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
 def columns_like(prefix: str, *, limit: int, after: str = "") -> list[str]:
     """Names of columns that begin with `prefix`, in order, behind `after`."""
     return _words(
@@ -181,8 +209,6 @@ def tagged(
 
 
 _COUNTS = """
-SELECT 'namespace', namespace, count(*) FROM catalog_dataset WHERE id = ANY(%(ids)s) GROUP BY 2
-UNION ALL
 SELECT 'owner', CASE WHEN o.group_id IS NULL THEN 'user:' || u.username ELSE 'group:' || g.name END, count(*)
   FROM catalog_datasetowner o LEFT JOIN identity_user u ON u.id = o.user_id
   LEFT JOIN auth_group g ON g.id = o.group_id WHERE o.dataset_id = ANY(%(ids)s) GROUP BY 2
@@ -199,8 +225,8 @@ SELECT 'tag', t.name, count(DISTINCT b.dataset_id) FROM (
 def count_values(
     ids: Collection[int], *, described: Collection[int]
 ) -> dict[str, list[tuple[str, int]]]:
-    """How many of `ids` are in each namespace and have each owner, and of `described` bear each tag; most first; one query."""
-    found: dict[str, list[tuple[str, int]]] = {"tag": [], "owner": [], "namespace": []}
+    """How many of `ids` have each owner, and of `described` bear each tag; most first; one query."""
+    found: dict[str, list[tuple[str, int]]] = {"tag": [], "owner": []}
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS, {"ids": list(ids), "described": list(described)})
         for name, value, count in cursor.fetchall():

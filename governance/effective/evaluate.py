@@ -5,8 +5,12 @@ INVARIANT: each leaf means here what it means in `governance.restriction` and in
 
 from collections.abc import Mapping
 
+from django.core.exceptions import EmptyResultSet
+from django.db.models import QuerySet
+
 from catalog.models import Dataset
-from governance.effective.ids import Ids, ids_of, union
+from governance.effective.ids import Ids, ids_of, read_ids, union
+from governance.effective.postings import FEW
 from governance.effective.store import BIRTHS, Session
 from governance.policy.predicates import (
     AllOf,
@@ -28,9 +32,6 @@ from governance.policy.predicates import (
 )
 from governance.policy.types import DomainInfo, EntityId, Facts
 from governance.restriction import to_condition, with_descendants
-
-# Up to so many datasets, a question that only SQL answers is asked of these alone.
-FEW = 5000
 
 
 class FieldsDecideError(Exception):
@@ -102,10 +103,18 @@ def _asked(predicate: Predicate, *, within: Ids, session: Session, facts: Facts)
         raise FieldsDecideError
     session.cursor  # noqa: B018  # within the one transaction
     session.keeps = False
-    rows = Dataset.objects.filter(to_condition(predicate, domains=facts.domains)).order_by()
-    if len(within) <= FEW:
-        rows = rows.filter(pk__in=list(within))
-    return within & ids_of(rows.values_list("pk", flat=True))
+    rows = Dataset.objects.filter(to_condition(predicate, domains=facts.domains))
+    return ids_among(session, rows, within=within)
+
+
+def ids_among(session: Session, rows: QuerySet[Dataset], *, within: Ids) -> Ids:
+    """The datasets of `within` that are in `rows`, in a new set; one query, within the session's transaction."""
+    asked = rows.filter(pk__in=list(within)) if len(within) <= FEW else rows
+    try:
+        sql, params = asked.order_by().values_list("pk", flat=True).query.sql_with_params()
+    except EmptyResultSet:
+        return ids_of(())
+    return within & read_ids(session.cursor, sql, params)
 
 
 def _cost(predicate: Predicate) -> int:

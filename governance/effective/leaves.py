@@ -9,22 +9,26 @@ from typing import Any, Literal, TypeAlias
 
 from django.db.backends.utils import CursorWrapper
 
-from governance.effective.ids import Ids, group_ids, ids_of, read_columns, read_ids
+from governance.effective.ids import FrozenIds, Ids, ids_of, read_ids, read_packed_by
 from governance.policy.predicates import compile_glob, glob_to_regex
 
-Attribute: TypeAlias = Literal["kind", "namespace", "name_like", "namespace_like"]
+Attribute: TypeAlias = Literal["kind", "name_like", "namespace_like"]
 Relation: TypeAlias = Literal["user_owner", "group_owner", "dataset_tag", "field_tag"]
+# The searched words of names alone, or all words.
+Column: TypeAlias = Literal["names", "words"]
 # What a leaf is asked for: (attribute or relation, value or key).
 LeafKey: TypeAlias = tuple[str, Any]
 
-_LIVING = "SELECT id, coalesce(domain_id, 0) FROM catalog_dataset WHERE deleted_at IS NULL"
+_LIVING = """
+SELECT namespace, coalesce(domain_id, 0), string_agg(int8send(id), ''::bytea)
+  FROM catalog_dataset WHERE deleted_at IS NULL GROUP BY 1, 2
+"""
 _ATTRIBUTES = """
 SELECT id, coalesce(domain_id, 0), kind, namespace, name
   FROM catalog_dataset WHERE deleted_at IS NULL AND id = ANY(%s)
 """
 _WHOLE: dict[str, str] = {
     "kind": "SELECT id FROM catalog_dataset WHERE deleted_at IS NULL AND kind = %s",
-    "namespace": "SELECT id FROM catalog_dataset WHERE deleted_at IS NULL AND namespace = %s",
     "name_like": "SELECT id FROM catalog_dataset WHERE deleted_at IS NULL AND name ~ %s",
     "namespace_like": "SELECT id FROM catalog_dataset WHERE deleted_at IS NULL AND namespace ~ %s",
     "user_owner": "SELECT dataset_id FROM catalog_datasetowner WHERE user_id = %s",
@@ -45,26 +49,25 @@ RELATIONS: dict[str, str] = {
 
 @dataclass(slots=True)
 class Living:
-    """The datasets that are not deleted, and those of each domain (not of what lies below it)."""
+    """The datasets that are not deleted, those of each domain (not of what lies below it), and those of each namespace."""
 
     every: Ids
     of_domain: dict[int, Ids]
+    of_namespace: dict[str, Ids]
 
     def remove(self, ids: Ids) -> None:
         """Forget these datasets."""
         self.every.difference_update(ids)
-        for each in self.of_domain.values():
+        for each in (*self.of_domain.values(), *self.of_namespace.values()):
             each.difference_update(ids)
 
     def add(self, rows: Iterable["DatasetRow"]) -> None:
         """Enter these datasets."""
-        by_domain: dict[int, list[int]] = {}
         for row in rows:
-            by_domain.setdefault(row.domain, []).append(row.id)
-        for domain, found in by_domain.items():
-            self.every.update(found)
-            if domain:
-                self.of_domain.setdefault(domain, ids_of(())).update(found)
+            self.every.add(row.id)
+            self.of_namespace.setdefault(row.namespace, ids_of(())).add(row.id)
+            if row.domain:
+                self.of_domain.setdefault(row.domain, ids_of(())).add(row.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,13 @@ class DatasetRow:
 
 def read_living(cursor: CursorWrapper) -> Living:
     """All of them; one query."""
-    rows = read_columns(cursor, _LIVING, width=2)
-    placed = rows[rows[:, 1] != 0]
-    return Living(ids_of(rows[:, 0]), group_ids(placed[:, 1], placed[:, 0]))
+    found = Living(ids_of(()), {}, {})
+    for namespace, domain, ids in read_packed_by(cursor, _LIVING):
+        found.every.update(ids)
+        found.of_namespace.setdefault(namespace, ids_of(())).update(ids)
+        if domain:
+            found.of_domain.setdefault(domain, ids_of(())).update(ids)
+    return found
 
 
 def read_rows(cursor: CursorWrapper, ids: Ids) -> list[DatasetRow]:
@@ -103,8 +110,6 @@ def matcher_of(leaf: LeafKey) -> Callable[[DatasetRow], bool]:
     name, value = leaf
     if name == "kind":
         return lambda row: row.kind == value
-    if name == "namespace":
-        return lambda row: row.namespace == value
     pattern = compile_glob(value)
     if name == "name_like":
         return lambda row: pattern.search(row.name) is not None
@@ -120,10 +125,20 @@ def reread_relation(cursor: CursorWrapper, leaf: LeafKey, ids: Ids, among: Ids) 
 
 
 def read_posting(
-    cursor: CursorWrapper, column: str, query: str, *, among: Ids | None = None
+    cursor: CursorWrapper,
+    column: Column,
+    query: str,
+    *,
+    among: Ids | FrozenIds | None = None,
+    most: int | None = None,
 ) -> Ids:
-    """The datasets, deleted ones too, whose searched `column` fits a tsquery; of these, or of all."""
+    """The datasets, deleted ones too, whose searched `column` fits a tsquery; of these, or of all; `most`: any so many."""
     sql = f"SELECT dataset_id FROM catalog_searchentry WHERE {column} @@ %s::tsquery"  # noqa: S608  # `names` or `words`
-    if among is None:
-        return read_ids(cursor, sql, [query])
-    return read_ids(cursor, f"{sql} AND dataset_id = ANY(%s)", [query, list(among)])
+    params: list[Any] = [query]
+    if among is not None:
+        sql += " AND dataset_id = ANY(%s)"
+        params.append(list(among))
+    if most is not None:
+        sql += " LIMIT %s"
+        params.append(most)
+    return read_ids(cursor, sql, params)

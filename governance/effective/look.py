@@ -10,9 +10,11 @@ from django.db.models import QuerySet
 
 from catalog.models import Dataset
 from core.clock import utc_now
+from governance.effective.evaluate import ids_among
 from governance.effective.ids import FrozenIds, Ids, ids_of, union
 from governance.effective.sets import may_use_kept, visible_in
 from governance.effective.store import STORE, FactStore, Session
+from governance.effective.warming import keep_common_words
 from governance.policy.types import Action, Principal, Subject
 from governance.restriction import with_descendants
 from identity.models import User
@@ -60,7 +62,9 @@ def look(principal: Principal, filters: Filters = EVERYTHING) -> View:
 def ask(question: Callable[[Session], T]) -> T:
     """The answer from what is kept; inside a transaction, which may have changed facts itself, all is read anew."""
     if may_use_kept():
-        return STORE.ask(question)
+        answer = STORE.ask(question)
+        keep_common_words()
+        return answer
     with connection.cursor() as cursor:
         return question(Session(FactStore(), cursor))
 
@@ -76,7 +80,7 @@ def view_in(session: Session, principal: Principal, filters: Filters) -> View:
 def _chosen(session: Session, visible: Ids, described: FrozenIds, filters: Filters) -> Ids:
     found = visible
     if filters.namespace is not None:
-        found &= session.leaf("namespace", filters.namespace)
+        found &= session.living.of_namespace.get(filters.namespace, ids_of(()))
     if filters.kind is not None:
         found &= session.leaf("kind", filters.kind)
     if filters.domain is not None:
@@ -86,10 +90,11 @@ def _chosen(session: Session, visible: Ids, described: FrozenIds, filters: Filte
         found &= described
     if filters.owner is not None:
         found &= session.leaf(f"{filters.owner.kind}_owner", filters.owner.id)
+    if filters.described_among:
+        found &= described
     for rows in (*filters.among, *filters.described_among):
-        session.cursor  # noqa: B018  # within the one transaction
-        found &= ids_of(rows.order_by().values_list("pk", flat=True))
-    return found & described if filters.described_among else found
+        found = ids_among(session, rows, within=found)
+    return found
 
 
 def find_subject(kind: str, name: str) -> Subject | None:

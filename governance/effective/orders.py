@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from django.db.backends.utils import CursorWrapper
 
-from governance.effective.ids import FrozenIds, Ids, ids_of, mask_of, unpacked
+from governance.effective.ids import FrozenIds, Ids, ids_of, mask_of, read_packed
 
 Order: TypeAlias = Literal["name", "namespace", "created_at"]
 _ORDERED = """
@@ -37,8 +37,7 @@ class Ordering:
 
 def read_ordering(cursor: CursorWrapper, order: Order) -> Ordering:
     """All of them; one query."""
-    cursor.execute(_ORDERED.format(order))
-    return Ordering(unpacked(cursor.fetchone()[0]), ids_of(()))
+    return Ordering(read_packed(cursor, _ORDERED.format(order)), ids_of(()))
 
 
 def first_in(

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -19,26 +19,25 @@ from catalog.models import Tag
 from governance.effective.grants import SubjectGrants, load_subject_grants
 from governance.effective.ids import FrozenIds, Ids, ids_of, weight
 from governance.effective.leaves import (
+    Column,
     LeafKey,
     Living,
     matcher_of,
     read_leaf,
     read_living,
-    read_posting,
     read_rows,
     reread_relation,
 )
 from governance.effective.log import Entry, Position, begin_life, read_changes, read_position
 from governance.effective.orders import MAX_BESIDE, Order, Ordering, read_ordering
+from governance.effective.postings import MAX_CHANGED, Postings
 from governance.facts import load_domains, load_policies
 from governance.models import FactKind
 from governance.policy.types import Facts, Subject
 
 MAX_BYTES = 128 * 1024 * 1024
 MAX_RESULTS = 512
-# A set of words that missed more changes than this is read anew.
-MAX_MISSED = 2_000
-ATTRIBUTES = frozenset({"kind", "namespace", "name_like", "namespace_like"})
+ATTRIBUTES = frozenset({"kind", "name_like", "namespace_like"})
 # What a kept answer hangs on; when one of these changes, the answer is dropped.
 Token = Hashable
 FACTS, BIRTHS, CHANGES = "facts", "births", "changes"
@@ -52,14 +51,6 @@ T = TypeVar("T")
 
 class NotKeptError(Exception):
     """Something must be read from the database first. Never leaves this package."""
-
-
-@dataclass(slots=True)
-class Posting:
-    """The datasets of a text query, up to date with so many changed texts."""
-
-    ids: Ids
-    seen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +78,9 @@ class FactStore:
         self.leaves: OrderedDict[LeafKey, Ids] = OrderedDict()
         self.grants: OrderedDict[Subject, SubjectGrants] = OrderedDict()
         self.results: OrderedDict[Hashable, Result] = OrderedDict()
-        self.postings: OrderedDict[tuple[str, str], Posting] = OrderedDict()
         self.orders: OrderedDict[tuple[str, Order], Ordering] = OrderedDict()
-        # datasets whose words changed, in order; postings catch up when they are asked for
-        self.changed_texts: list[int] = []
         self.weights: dict[Hashable, int] = {}
+        self.postings = Postings(self.weights)
 
     def ask(self, question: "Callable[[Session], T]") -> T:
         """The answer to `question` as of a moment within this call. Not inside a transaction of the caller's."""
@@ -170,7 +159,7 @@ class FactStore:
                     if leaf[0] == "field_tag" and (keys is None or leaf[1] in keys)
                 )
             case FactKind.TEXT:
-                self.changed_texts += [each.key for each in entries]
+                self.postings.changed += [each.key for each in entries]
                 return set()
             case _:
                 return self._apply_relation(cursor, _RELATION_OF[kind], entries)
@@ -239,13 +228,11 @@ class FactStore:
         """Drop what was not used for longest. An answer goes with the leaf that would tell it of births."""
         while len(self.results) > MAX_RESULTS:
             self.drop_result(next(iter(self.results)))
-        if len(self.changed_texts) > 10 * MAX_MISSED:
-            self.changed_texts = []
-            for key in self.postings:
-                self.weights.pop(key, None)
-            self.postings.clear()
+        if len(self.postings.changed) > MAX_CHANGED:
+            self.postings.drop()
+            self.postings = Postings(self.weights)
         kept: list[OrderedDict[Any, Any]] = [
-            self.postings,
+            self.postings.kept,
             self.orders,
             self.results,
             self.leaves,
@@ -316,22 +303,21 @@ class Session:
         kept.move_to_end(key)
         return kept[key]
 
-    def posting(self, column: Literal["names", "words"], query: str) -> Ids:
+    def posting(self, column: Column, query: str) -> Ids:
         """The datasets, deleted ones too, whose names or words fit a tsquery. Not to be changed."""
-        key = (column, query)
-        texts, found = self.store.changed_texts, self.store.postings.get(key)
-        if found is None or len(texts) - found.seen > MAX_MISSED:
-            found = Posting(read_posting(self.cursor, column, query), len(texts))
-            self.store.postings[key] = found
-            self.store.weights[key] = weight(found.ids)
-        elif found.seen < len(texts):
-            missed = ids_of(texts[found.seen :])
-            fitting = read_posting(self.cursor, column, query, among=missed)
-            found.ids.difference_update(missed)
-            found.ids.update(fitting)
-            found.seen = len(texts)
-        self.store.postings.move_to_end(key)
-        return found.ids
+        return self.store.postings.find(lambda: self.cursor, (column, query))
+
+    def some_fitting(
+        self, column: Column, query: str, *, among: Ids | FrozenIds, count: int
+    ) -> list[int]:
+        """Any `count` of `among` whose names or words fit a tsquery, or all if there are fewer; names must be checked."""
+        return self.store.postings.find_some(
+            lambda: self.cursor,
+            (column, query),
+            among=among,
+            count=count,
+            living=len(self.living.every),
+        )
 
     def ordering(self, order: Order) -> Ordering:
         """All that live in an order. Not to be changed."""
