@@ -14,7 +14,7 @@ from io import BytesIO
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.http.request import split_domain_port, validate_host
 
 from api.authentication import require_scope
@@ -126,6 +126,7 @@ def _sender(authorization: str) -> int:
 
 def _check_connection() -> None:
     """What Django does at the start of a request, without asking the server whether it is there."""
-    is_old = connection.close_at is not None and time.monotonic() >= connection.close_at
-    if (connection.errors_occurred or is_old) and not connection.in_atomic_block:
-        connection.close_if_unusable_or_obsolete()
+    own = connections[DEFAULT_DB_ALIAS]
+    is_old = own.close_at is not None and time.monotonic() >= own.close_at
+    if (own.errors_occurred or is_old) and not own.in_atomic_block:
+        own.close_if_unusable_or_obsolete()

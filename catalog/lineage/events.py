@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -34,9 +34,8 @@ class InvalidEventError(InvalidInputError):
     code = "invalid-event"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Name:
-    """The OpenLineage name of a dataset or a job."""
+class Name(NamedTuple):
+    """The OpenLineage name of a dataset or a job; a tuple, since its hash and order are asked for with every event."""
 
     namespace: str
     name: str

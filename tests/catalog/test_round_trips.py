@@ -102,10 +102,11 @@ def test_statements_that_the_server_forgot_are_prepared_anew():
     assert fetch(COUNT_JOBS, []) == [(0,)]
 
 
-def small(number):
+def small(number, *, kind="COMPLETE", run=None):
     return run_event(
-        run=f"0198a3b1-7c1e-7d32-9a30-{number:012d}",
+        run=f"0198a3b1-7c1e-7d32-9a30-{number if run is None else run:012d}",
         at=f"2026-01-01T10:{number:02d}:00Z",
+        kind=kind,
         inputs=[dataset("a", fields=["x"])],
         outputs=[dataset("b", fields=["y"])],
     )
@@ -125,9 +126,9 @@ def test_an_event_outlives_forgotten_statements_and_a_lost_connection():
     assert RunEvent.objects.count() == 3
 
 
-def test_a_known_job_costs_two_round_trips(monkeypatch):
-    for number in range(2):
-        record_event(event=small(number), sender=None)
+@pytest.fixture
+def trips(monkeypatch):
+    """The first word of each statement, by round trip."""
     seen = []
     exchange = sql._exchange
 
@@ -136,8 +137,33 @@ def test_a_known_job_costs_two_round_trips(monkeypatch):
         exchange(own, answers)
 
     monkeypatch.setattr(sql, "_exchange", counting)
+    return seen
+
+
+def test_a_known_job_costs_two_round_trips(trips):
+    for number in range(2):
+        record_event(event=small(number), sender=None)
+    trips.clear()
     record_event(event=small(2), sender=None)
-    assert seen == [
+    assert trips == [
         ["BEGIN", "INSERT", *["SELECT"] * 6],
         ["INSERT", "UPDATE", "INSERT", "COMMIT"],
+    ]
+
+
+def test_a_run_that_ends_costs_two_round_trips_also_behind_a_later_one(trips):
+    for number, kind in ((20, "START"), (30, "COMPLETE")):
+        record_event(event=small(number, kind=kind, run=20), sender=None)
+    for number, kind in ((1, "START"), (40, "START")):
+        record_event(event=small(number, kind=kind, run=number), sender=None)
+    trips.clear()
+    # One that began before the last completed run, and ends now; and one that becomes the last.
+    for run, number in ((1, 5), (40, 45)):
+        record_event(event=small(number, run=run), sender=None)
+    # What the first tells of its datasets was told later already: no stamp is raised.
+    assert trips == [
+        ["BEGIN", "INSERT", *["SELECT"] * 6],
+        ["UPDATE", "UPDATE", "COMMIT"],
+        ["BEGIN", "INSERT", *["SELECT"] * 6],
+        ["UPDATE", "UPDATE", "UPDATE", "COMMIT"],
     ]

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from django.db.models import Case, DateTimeField, Value, When
@@ -85,8 +86,14 @@ def defining_uses(job_ids: Collection[int]) -> dict[int, list[Use]]:
 
 def hash_uses(uses: Iterable[Use | UseRow]) -> str:
     """32 hex digits: equal if and only if the same edges follow."""
-    parts = sorted({(u.dataset_id, u.direction, u.origin, u.column_hash) for u in uses})
-    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+    return _hash_parts(
+        tuple(sorted({(u.dataset_id, u.direction, u.origin, u.column_hash) for u in uses}))
+    )
+
+
+@lru_cache(maxsize=2_000)
+def _hash_parts(parts: tuple[tuple[int, str, str, str], ...]) -> str:
+    return hashlib.blake2b(repr(list(parts)).encode(), digest_size=16).hexdigest()
 
 
 def sync_dataset_edges(uses: Mapping[int, Sequence[Use]], *, at: Mapping[int, datetime]) -> None:

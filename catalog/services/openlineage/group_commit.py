@@ -4,7 +4,8 @@ A thread leaves its events in the queue; if nobody writes it leads, else it wait
 that under load the cost of a transaction (its round trips, its flush to disk) is shared by many events, and then hands
 the lead to the first who came meanwhile. One writer a process: more would only wait for each other's row locks.
 
-Whoever was in the last transaction is likely to send again soon, so a leader waits a moment for as many as it had.
+Whoever was in the last transaction is likely to send again soon, so a leader waits a moment for as many as it had, and
+as came while it was written.
 A producer that is alone waits for nobody.
 """
 
@@ -51,7 +52,8 @@ class GroupCommit:
         self._queue: deque[_Ticket] = deque()
         self._waiting = 0
         self._is_led = False
-        # Tickets of the last transaction: as many are expected in the next.
+        # Tickets of the last transaction, and with those that came meanwhile: as many are expected in the next.
+        self._taken = 0
         self._expected = 1
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
@@ -97,7 +99,7 @@ class GroupCommit:
                 taken.append(self._queue.popleft())
                 room -= len(taken[-1].items)
             self._waiting -= sum(len(each.items) for each in taken)
-            self._expected = len(taken)
+            self._taken = len(taken)
         return taken
 
     def _write(self, tickets: Sequence[_Ticket]) -> None:
@@ -118,6 +120,7 @@ class GroupCommit:
     def _pass_on(self) -> None:
         """The first who came meanwhile leads."""
         with self._lock:
+            self._expected = self._taken + len(self._queue)
             self._is_led = bool(self._queue)
             if self._queue:
                 self._queue[0].called.release()

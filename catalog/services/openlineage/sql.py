@@ -13,7 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
@@ -64,9 +64,10 @@ class RoundTrip:
         answers, self._answers = self._answers, []
         if not answers:
             return
-        connection.ensure_connection()
-        with connection.wrap_database_errors:
-            own: psycopg.Connection[Any] = connection.connection
+        django = connections[DEFAULT_DB_ALIAS]
+        django.ensure_connection()
+        with django.wrap_database_errors:
+            own: psycopg.Connection[Any] = django.connection
             with own.lock:
                 if not own.autocommit and own.pgconn.transaction_status == TransactionStatus.IDLE:
                     answers.insert(0, Answer("BEGIN", ()))

@@ -32,8 +32,8 @@ def _stands(job_id: int, *, runs: Sequence[RunRow], batch: Batch) -> bool:
 
     In force are the run that completed last and those in progress that began after it. So the same follows if each
     run of the batch uses just what all in force used together (`edges_hash`), and none besides comes into force or
-    goes out: the last gives way only to one of the batch that began no earlier, and no other one ends, which would
-    make room among the newest in progress (`edges.MAX_RUNS_IN_PROGRESS`).
+    goes out: the last gives way only to one of the batch that began no earlier, and no other one in force ends, which
+    would make room among the newest in progress (`edges.MAX_RUNS_IN_PROGRESS`).
     """
     row = batch.job_rows.get(job_id)
     if row is None or job_id in batch.earlier_jobs:
@@ -49,7 +49,11 @@ def _stands(job_id: int, *, runs: Sequence[RunRow], batch: Batch) -> bool:
         return False
     if len(users) < len(runs) and last == former:
         return False
-    return all(last is not None and run.uuid == last.uuid for run in runs if _has_ended(run))
+    return all(
+        (last is not None and run.uuid == last.uuid) or _was_not_in_force(run, former=former)
+        for run in runs
+        if _has_ended(run)
+    )
 
 
 def _is_steady(run: RunRow, *, job_id: int) -> bool:
@@ -75,6 +79,10 @@ def _last_of(users: Iterable[RunRow], *, former: LastRun | None) -> LastRun | No
     if former is not None:
         ended.setdefault(former.uuid, former)
     return max(ended.values(), key=lambda run: (run.ended_at, run.uuid), default=None)
+
+
+def _was_not_in_force(run: RunRow, *, former: LastRun | None) -> bool:
+    return former is not None and run.started_at is not None and run.started_at <= former.started_at
 
 
 def _has_ended(run: RunRow) -> bool:
