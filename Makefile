@@ -6,7 +6,7 @@ TEST_SERVICES = postgres,valkey,kafka,s3
 COMPILE = $(RUN) -m uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 --no-strip-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status env demo demo-down test test-fast test-outside test-tutorial browser lint format bench requirements clean
+.PHONY: help install up down status env demo demo-down test test-fast test-outside test-mutations test-tutorial browser lint format bench requirements clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-fast: install ## the tests without Spark, browser, crashes and outside serv
 
 test-outside: install ## the product against PostgreSQL, Valkey and Kafka with TLS and passwords
 	@LAKEWARDEN_ENV=test $(STACK) exec --ephemeral --only $(TEST_SERVICES) -- $(RUN) -m pytest tests/outside
+
+test-mutations: install ## every filter taken away once: the walk over all URLs must notice (minutes)
+	@LAKEWARDEN_ENV=test LAKEWARDEN_MUTATIONS=1 $(STACK) exec --ephemeral --only $(TEST_SERVICES) -- $(RUN) -m pytest -n 2 tests/walk
 
 test-tutorial: install ## the tutorial's commands, against what `make demo` left running
 	@LAKEWARDEN_TUTORIAL=1 $(STACK) exec -- $(RUN) -m pytest tests/docs/test_tutorial.py

@@ -54,23 +54,23 @@ class JobSerializer(serializers.Serializer[Any]):
 
 
 class JobDetailSerializer(JobSerializer):
-    """A job by itself. `facets` is null where it uses a dataset that the caller may not view."""
+    """A job by itself. `facets` is empty where it uses a dataset that the caller may not view: nothing tells that it does."""
 
     inputs = serializers.ListField(child=serializers.CharField())
     outputs = serializers.ListField(child=serializers.CharField())
     properties = serializers.JSONField()
-    facets = serializers.JSONField(allow_null=True)
+    facets = serializers.JSONField()
 
 
 class RunSerializer(RunBriefSerializer):
-    """A run by itself. `facets` is null where it used a dataset that the caller may not view."""
+    """A run by itself. `facets` is empty where it used a dataset that the caller may not view."""
 
     nominal_start = serializers.DateTimeField(allow_null=True)
     nominal_end = serializers.DateTimeField(allow_null=True)
     parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]
     inputs = serializers.ListField(child=serializers.CharField())
     outputs = serializers.ListField(child=serializers.CharField())
-    facets = serializers.JSONField(allow_null=True)
+    facets = serializers.JSONField()
 
 
 class JobChangeSerializer(serializers.Serializer[Any]):
@@ -160,7 +160,7 @@ def _job_detail(sight: Sight, job: Job) -> dict[str, Any]:
         "inputs": _names(edges, Direction.INPUT, visible=sight.visible),
         "outputs": _names(edges, Direction.OUTPUT, visible=sight.visible),
         "properties": custom.values if custom else {},
-        "facets": job.facets if whole else None,
+        "facets": job.facets if whole else {},
     }
 
 
@@ -220,7 +220,7 @@ class RunView(APIView):
                 "parent": parent,
                 "inputs": _names(uses, Direction.INPUT, visible=sight.visible),
                 "outputs": _names(uses, Direction.OUTPUT, visible=sight.visible),
-                "facets": facets_of_run(run) if whole else None,
+                "facets": facets_of_run(run) if whole else {},
             },
         )
 

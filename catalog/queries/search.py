@@ -162,9 +162,9 @@ _SNIPPETS = """
 SELECT d.id, ts_headline('simple', left(concat_ws(' ', d.description,
            (SELECT string_agg(f.name, ' ' ORDER BY f.ordinal, f.id) FROM catalog_field f
              WHERE f.dataset_id = d.id AND f.removed_at IS NULL),
-           (SELECT string_agg(t.name, ' ') FROM catalog_datasettag dt JOIN catalog_tag t ON t.id = dt.tag_id
+           (SELECT string_agg(t.name, ' ' ORDER BY t.name) FROM catalog_datasettag dt JOIN catalog_tag t ON t.id = dt.tag_id
              WHERE dt.dataset_id = d.id),
-           (SELECT string_agg(g.name, ' ') FROM catalog_datasetterm dg JOIN catalog_glossaryterm g ON g.id = dg.term_id
+           (SELECT string_agg(g.name, ' ' ORDER BY g.name) FROM catalog_datasetterm dg JOIN catalog_glossaryterm g ON g.id = dg.term_id
              WHERE dg.dataset_id = d.id)), %(most)s), %(query)s::tsquery, %(options)s)
   FROM catalog_dataset d WHERE d.id = ANY(%(ids)s)
 """

@@ -239,7 +239,7 @@ def test_facets_of_a_job_that_also_uses_what_is_hidden_are_not_shown(actors, pas
     client = api_client(actors.owner)
     job = client.get(f"{BASE}/jobs").json()["items"][0]
     detail = client.get(f"{BASE}/jobs/{job['uuid']}").json()
-    assert (detail["facets"], detail["inputs"]) == (None, [])
+    assert (detail["facets"], detail["inputs"]) == ({}, [])
 
 
 def test_search_counts_and_facets_tell_only_what_may_be_seen(actors, passengers) -> None:

@@ -1,0 +1,235 @@
+"""Everything that can be asked of a running product about an estate, URL by URL.
+
+A URL whose parameters are named in no table here fails the walk: say what they are.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.contrib import admin
+
+from tests.api.endpoints import Endpoint, all_endpoints
+from tests.walk.estates import Estate
+
+# What parameters are, by the longest beginning of the template that is listed: a name in `Estate.values`, or a constant.
+PARAMETERS: dict[str, dict[str, str]] = {
+    "api/v1/catalog/datasets/": {
+        "uuid": "dataset",
+        "field": "field",
+        "number": "=1",
+        "name": "user",
+        "term": "term",
+        "key": "=a.png",
+        "tag": "tag",
+    },
+    "api/v1/catalog/domains/": {"slug": "domain", "name": "user"},
+    "api/v1/catalog/tags/": {"tag": "tag"},
+    "api/v1/catalog/jobs/": {"uuid": "job"},
+    "api/v1/catalog/runs/": {"uuid": "run"},
+    "api/v1/catalog/terms/": {"uuid": "term"},
+    "api/v1/catalog/products/": {"uuid": "product", "dataset": "dataset", "name": "user"},
+    "api/v1/catalog/properties/": {"applies_to": "=dataset", "name": "=note"},
+    "api/v1/catalog/imports/": {"uuid": "nothing"},
+    "api/v1/audit/": {"sequence": "=1"},
+    "api/v1/access-requests/": {"uuid": "request"},
+    "api/v1/grants/": {"uuid": "grant"},
+    "api/v1/policies/": {"pk": "policy"},
+    "api/v1/tokens/": {"pk": "nothing"},
+    "api/v1/users/": {"username": "user"},
+    "api/v1/models/": {"name": "dataset name", "version": "=1", "uuid": "nothing"},
+    "api/v1/ingestion/": {"name": "nothing", "filename": "=a.csv"},
+    "api/v1/processing/": {"uuid": "nothing"},
+    "api/v1/storage/": {"uuid": "nothing"},
+    "api/v1/namespaces/": {
+        "namespace": "namespace",
+        "dataset": "dataset name",
+        "version": "version",
+        "tag": "tag",
+        "field": "=flow",
+    },
+    "api/v1/namespaces/<namespace>/jobs": {
+        "namespace": "job namespace",
+        "job": "job name",
+        "version": "nothing",
+    },
+    "api/v1/sources/": {"source": "namespace"},
+    "api/v1/jobs/runs/": {"run": "run"},
+    "api/v1/events/": {"namespace": "job namespace"},
+    "api/v1/tags/": {"tag": "tag"},
+    "iceberg/v1/": {
+        "namespace": "namespace",
+        "table": "dataset name",
+        "view": "=v",
+        "path": "=nothing",
+    },
+    "scim/v2/": {"key": "nothing", "name": "=User", "path": "=nothing"},
+    "v2/models/": {"name": "dataset name", "version": "=1"},
+    "datasets/": {"uuid": "dataset"},
+    "requests/": {"uuid": "request"},
+    "inbox/": {"uuid": "request"},
+    "models/": {"uuid": "dataset"},
+    "tokens/": {"pk": "nothing"},
+}
+# What is asked beside the bare URL: by template, a name of a query parameter and what it takes.
+QUERIES: dict[str, list[dict[str, str]]] = {
+    "api/v1/search": [
+        {"q": "dataset name"},
+        {"q": "dataset word"},
+        {"q": "tag"},
+        {"q": "=flow"},
+        {"owner": "owner"},
+        {"domain": "domain"},
+        {"tag": "tag"},
+        {"namespace": "namespace"},
+    ],
+    "api/v1/search/suggestions": [{"q": "dataset word"}, {"q": "=zq"}, {"q": "=cur"}, {"q": "tag"}],
+    "api/v1/catalog/datasets": [
+        {"tag": "tag"},
+        {"domain": "domain"},
+        {"owner": "owner"},
+        {"namespace": "namespace"},
+        {"term": "term"},
+        {"q": "dataset word"},
+        {"page_size": "=2", "order": "=-created_at"},
+    ],
+    "api/v1/catalog/jobs": [{"q": "=zq"}],
+    "api/v1/catalog/terms": [{"q": "=zq"}, {"domain": "domain"}],
+    "api/v1/catalog/products": [{"q": "=zq"}, {"domain": "domain"}, {"dataset": "dataset"}],
+    "api/v1/catalog/dcat": [{"format": "=json-ld"}],
+    "api/v1/catalog/lineage/impact": [{"nodeId": "node"}],
+    "api/v1/catalog/lineage/path": [{"from": "node", "to": "node"}],
+    "api/v1/lineage": [
+        {"nodeId": "node", "depth": "=unlimited"},
+        {"nodeId": "node", "direction": "=both", "format": "=mermaid"},
+        {"nodeId": "node", "depth": "=unlimited", "collapse": "=jobs"},
+        {"nodeId": "node", "tag": "tag"},
+        {"nodeId": "field node", "level": "=column", "direction": "=both"},
+    ],
+    "api/v1/column-lineage": [
+        {"nodeId": "field node", "depth": "=unlimited", "withDownstream": "=true"},
+        {"nodeId": "node"},
+    ],
+    "api/v1/runlineage/upstream": [{"runId": "run"}],
+    "api/v1/stats/lineage-events": [{"period": "=DAY"}, {"period": "=WEEK"}],
+    "api/v1/stats/datasets": [{"period": "=DAY"}],
+    "api/v1/stats/jobs": [{"period": "=DAY"}],
+    "api/v1/stats/sources": [{"period": "=DAY"}],
+    "api/v1/catalog/datasets/<uuid>/decisions": [{"action": "=read"}, {"action": "=discover"}],
+    "search/": [{"q": "dataset word"}, {"q": "=zq"}, {"tag": "tag"}, {"domain": "domain"}],
+}
+# Not asked, and why.
+LEFT_OUT = {
+    "metrics": "counts of requests, for administrators",
+    "healthz": "one word",
+    "readyz": "names of dependencies",
+    "sign-in/": "leads on who is signed in",
+    "sign-out/": "ends the session",
+    "sign-in/code/": "before the sign-in is done",
+    "sign-in/provider/": "leads to the identity provider",
+    "sign-in/provider/back/": "comes from the identity provider",
+    "second-factor/": "the viewer's own, with a new secret each time",
+    "second-factor/codes/": "the viewer's own",
+    "second-factor/remove/": "the viewer's own",
+    "api/v1/schema": "the API's description holds no data",
+    "api/v1/docs": "the API's description holds no data",
+    "docs/errors": "the documentation of errors",
+    "tokens/": "the viewer's own tokens",
+    "api/v1/tokens": "the viewer's own tokens, with the times of their use",
+}
+# Of two parameters each value meets so many of the other's; all pairs would take minutes and tell no more.
+MOST = 40
+
+
+@dataclass(frozen=True)
+class Question:
+    """A GET of one URL, as a program or as a person."""
+
+    template: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    is_api: bool
+
+    def __str__(self) -> str:
+        return self.path + (
+            "?" + "&".join("=".join(pair) for pair in self.query) if self.query else ""
+        )
+
+
+def all_questions(estate: Estate) -> Iterator[Question]:
+    """Every question, in an order that does not change."""
+    for endpoint in all_endpoints():
+        template = endpoint.template
+        if template in LEFT_OUT or template.startswith("admin/") or not _is_read(endpoint):
+            continue
+        for path in _paths(endpoint, estate):
+            for query in ({}, *QUERIES.get(template, ())):
+                for pairs in _combined(list(query.items()), estate):
+                    yield Question(template, path, pairs, endpoint.is_api)
+
+
+def admin_questions(estate: Estate) -> Iterator[Question]:
+    """The lists of the admin with a search, and each row of each model by its own pages."""
+    for model in admin.site._registry:
+        base = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+        yield Question(base, base, (), is_api=False)
+        yield Question(base, base, (("q", "zq"),), is_api=False)
+        keys = sorted(str(key) for key in model._default_manager.values_list("pk", flat=True))
+        for key in keys[:MOST]:
+            for page in ("change", "delete", "history"):
+                yield Question(f"{base}<id>/{page}/", f"{base}{key}/{page}/", (), is_api=False)
+    for model, model_admin in admin.site._registry.items():
+        for name in getattr(model_admin, "autocomplete_fields", ()):
+            query = (
+                ("term", ""),
+                ("app_label", model._meta.app_label),
+                ("model_name", str(model._meta.model_name)),
+                ("field_name", name),
+            )
+            yield Question("admin/autocomplete/", "/admin/autocomplete/", query, is_api=False)
+
+
+def _is_read(endpoint: Endpoint) -> bool:
+    """Whether the view answers GET; a view that is a function may."""
+    view = endpoint.pattern.callback
+    view_class = getattr(view, "cls", None) or getattr(view, "view_class", None)
+    return view_class is None or hasattr(view_class, "get")
+
+
+def _paths(endpoint: Endpoint, estate: Estate) -> Iterator[str]:
+    if not endpoint.parameters:
+        yield endpoint.path({})
+        return
+    beginnings = [each for each in PARAMETERS if endpoint.template.startswith(each)]
+    assert beginnings, f"say in PARAMETERS what the parameters of `{endpoint.template}` are"
+    known = PARAMETERS[max(beginnings, key=len)]
+    unknown = [each for each in endpoint.parameters if each not in known]
+    assert not unknown, f"say in PARAMETERS what {unknown} of `{endpoint.template}` are"
+    wanted = [(name, known[name]) for name in endpoint.parameters]
+    for pairs in _combined(wanted, estate):
+        yield endpoint.path(dict(pairs))
+
+
+def _combined(
+    wanted: list[tuple[str, str]], estate: Estate
+) -> Iterator[tuple[tuple[str, str], ...]]:
+    """Values for the names: every one of the first, with the others turned by a place each time."""
+    names = [name for name, _ in wanted]
+    pools = [_values(source, estate) for _, source in wanted]
+    if not pools:
+        yield ()
+        return
+    longest = max(map(len, pools))
+    turns = range(1 if len(pools) == 1 else min(2, longest))
+    seen = set()
+    for turn, place in itertools.product(turns, range(min(longest, MOST))):
+        chosen = tuple(
+            pool[(place + turn * number) % len(pool)] for number, pool in enumerate(pools)
+        )
+        if chosen not in seen:
+            seen.add(chosen)
+            yield tuple(zip(names, chosen, strict=True))
+
+
+def _values(source: str, estate: Estate) -> list[str]:
+    return [source[1:]] if source.startswith("=") else estate.values[source]
