@@ -145,27 +145,28 @@ def with_parts(datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
 def dataset_data(row: Dataset, *, described: bool) -> dict[str, Any]:
     """A row of a list."""
     return {
-        "uuid": str(row.uuid),
-        "namespace": row.namespace,
-        "name": row.name,
-        "kind": row.kind,
-        "structure": row.structure,
-        "media_type": row.media_type,
-        "description": row.description if described else None,
+        **_common_data(row, described=described),
         "domain": row.domain.slug if row.domain else None,
         "owners": [
             {"kind": "user" if owner.user_id else "group", "name": str(owner)}
             for owner in row.owners.all()
         ],
         "tags": [link.tag.name for link in row.dataset_tags.all()] if described else None,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
     }
 
 
 def listed_data(row: ListedDataset, *, described: bool) -> dict[str, Any]:
     """The same of a row that was read without its model."""
     owners = (each.partition(":") for each in row.owners)
+    return {
+        **_common_data(row, described=described),
+        "domain": row.domain,
+        "owners": [{"kind": kind, "name": name} for kind, _, name in owners],
+        "tags": row.tags if described else None,
+    }
+
+
+def _common_data(row: Dataset | ListedDataset, *, described: bool) -> dict[str, Any]:
     return {
         "uuid": str(row.uuid),
         "namespace": row.namespace,
@@ -174,9 +175,6 @@ def listed_data(row: ListedDataset, *, described: bool) -> dict[str, Any]:
         "structure": row.structure,
         "media_type": row.media_type,
         "description": row.description if described else None,
-        "domain": row.domain,
-        "owners": [{"kind": kind, "name": name} for kind, _, name in owners],
-        "tags": row.tags if described else None,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }

@@ -113,7 +113,7 @@ FILL = """
 SELECT count(catalog_refresh_search_words(ids)) FROM (
     SELECT array_agg(id ORDER BY id) AS ids FROM catalog_dataset GROUP BY id / 2000) batches;
 """
-# Rows stay narrow: vectors that are long lie aside, uncompressed since they are read to rank.
+# Vectors are not compressed, since they are read to rank; those of rows past 2 kB lie aside.
 STORAGE = """
 ALTER TABLE catalog_searchentry ALTER COLUMN names SET STORAGE EXTERNAL, ALTER COLUMN words SET STORAGE EXTERNAL,
     SET (toast_tuple_target = 128);

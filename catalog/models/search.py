@@ -12,8 +12,7 @@ class SearchEntry(models.Model):
 
     INVARIANT: `names` holds what everybody knows who may discover the dataset, `words` all that its metadata says.
     Beside plain words, lower-case and without marks, there are whole terms behind a letter: `n=` the name, `l=` its last
-    part, `c=` a column, `t=` a tag and `o=` an owner. The row is narrow and the vectors are kept
-    aside, so that counting all datasets of a word reads few pages.
+    part, `c=` a column, `t=` a tag and `o=` an owner.
     """
 
     dataset = models.OneToOneField(

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.postgres.search import SearchQuery
 from django.db import connection
 from django.db.models import Q, QuerySet
 
@@ -184,17 +183,6 @@ def snippets(ids: Collection[int], query: str) -> dict[int, str]:
             {"ids": list(ids), "query": query, "most": MAX_SNIPPET, "options": _OPTIONS},
         )
         return dict(cursor.fetchall())
-
-
-def matching(
-    text: str, *, visible: QuerySet[Dataset], described: QuerySet[Dataset]
-) -> QuerySet[Dataset]:
-    """The visible datasets that match `text`; all of them for an empty text."""
-    if not text:
-        return visible
-    by_words = Q(search_entry__words=SearchQuery(text, config="simple", search_type="websearch"))
-    mine = Q(pk__in=described.order_by().values("pk"))
-    return visible.filter(Q(name__icontains=text) | (by_words & mine))
 
 
 def tagged(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
+from governance.policy.attributes import AttributeValue, attribute_texts
 from governance.policy.errors import RowFilterError
 from governance.policy.fieldtypes import Family, family_of
 from governance.policy.mask_sql import quote_identifier, quote_string
@@ -28,7 +29,6 @@ from governance.policy.rows import (
     Or,
     Value,
 )
-from governance.policy.types import AttributeValue, attribute_texts
 
 Attributes = Mapping[str, AttributeValue]
 # Stands for whatever attributes any principal may have: for checks that are made when a policy is written.

@@ -4,13 +4,14 @@ All values are frozen. Ids are whatever the caller's authority uses (integers, U
 compares them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from governance.policy.attributes import AttributeValue, attribute_texts
 from governance.policy.masks import Mask
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ EntityId: TypeAlias = Any
 # One thing that a dataset, or a principal, must have for a policy to bear on it: kind and value.
 Anchor: TypeAlias = tuple[str, EntityId]
 ANY_ANCHOR: Anchor = ("any", "")
-AttributeValue: TypeAlias = str | int | float | bool | Sequence[str | int | float | bool]
 
 
 class Action(StrEnum):
@@ -217,21 +217,6 @@ class SubjectMatch:
             not wanted.isdisjoint(attribute_texts(principal.attributes.get(name)))
             for name, wanted in self.attributes.items()
         )
-
-
-def attribute_texts(value: AttributeValue | None) -> tuple[str, ...]:
-    """The values of an attribute as text; booleans as `true` and `false`; () where it is missing."""
-    if value is None:
-        return ()
-    if isinstance(value, str | int | float):
-        return (_text(value),)
-    return tuple(_text(each) for each in value)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.db.models import QuerySet
 
 from core import audit
 from core.clock import utc_now
@@ -33,20 +34,19 @@ def sign_in_external(claims: Mapping[str, Any]) -> User:
     user = _known(claims) or _link(claims) or _make(claims)
     if not user.is_active or user.is_service:
         raise SignInFailedError("there is no account here that you may use")
-    ExternalIdentity.objects.filter(user=user, subject=str(claims["sub"])).update(
-        last_used_at=utc_now()
-    )
+    _identities(claims).update(last_used_at=utc_now())
     _map_groups(user, claims)
     return user
 
 
 def _known(claims: Mapping[str, Any]) -> User | None:
-    found = (
-        ExternalIdentity.objects.select_related("user")
-        .filter(issuer=config().issuer, subject=str(claims["sub"]))
-        .first()
-    )
+    found = _identities(claims).select_related("user").first()
     return found.user if found else None
+
+
+def _identities(claims: Mapping[str, Any]) -> QuerySet[ExternalIdentity]:
+    """The one that these claims are of, if it is known: by issuer and subject."""
+    return ExternalIdentity.objects.filter(issuer=config().issuer, subject=str(claims["sub"]))
 
 
 def _link(claims: Mapping[str, Any]) -> User | None:

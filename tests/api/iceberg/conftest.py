@@ -11,9 +11,6 @@ from django.contrib.auth.models import Permission
 from governance.models import DomainUserGrant
 from identity.models import User
 from identity.services import issue_token
-from storage.services.namespaces import create_namespace
-from tests.factories.catalog import make_domain
-from tests.factories.storage import make_tiers
 from tests.subprocesses import environ_of_test, free_port, granian, with_path
 
 
@@ -44,18 +41,6 @@ def grant_domain(user: User, domain, *verbs: str) -> None:
             content_object=domain,
             permission=Permission.objects.get(codename=f"{verb}_domain"),
         )
-
-
-@pytest.fixture
-def domain(db):
-    return make_domain("Flights")
-
-
-@pytest.fixture
-def place(domain, object_buckets, unique):
-    """A namespace of the domain, with tiers at both buckets."""
-    make_tiers()
-    return create_namespace(levels=(unique,), properties={"lakewarden.domain": domain.slug})
 
 
 @pytest.fixture

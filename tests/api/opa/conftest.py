@@ -21,11 +21,8 @@ from pyiceberg.types import (
 from catalog.models import Dataset
 from governance.models import DatasetUserGrant
 from identity.models import User
-from storage.services.namespaces import create_namespace
 from storage.tables.catalog import LakewardenCatalog
-from tests.factories.catalog import make_domain
 from tests.factories.identity import make_service, make_token, make_user
-from tests.factories.storage import make_tiers
 
 PEOPLE = Schema(
     NestedField(1, "id", LongType(), required=False),
@@ -101,17 +98,6 @@ class Trino:
 
     def shown(self, user: str, operation: str, *resources: dict[str, Any]) -> list[int]:
         return self.result("batch", user, operation, filterResources=list(resources))
-
-
-@pytest.fixture
-def domain(db):
-    return make_domain("Flights")
-
-
-@pytest.fixture
-def place(domain, object_buckets, unique):
-    make_tiers()
-    return create_namespace(levels=(unique,), properties={"lakewarden.domain": domain.slug})
 
 
 @pytest.fixture

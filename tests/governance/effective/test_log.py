@@ -9,7 +9,6 @@ from django.db import connection, connections, transaction
 from catalog.models import Dataset
 from governance.effective import visible_ids
 from governance.effective.log import read_changes, read_position, trim_fact_log
-from governance.effective.store import STORE
 from governance.models import FactKind, FactLog, FactLogMark
 from governance.policy.types import Action
 from governance.queries import principal_of
@@ -17,13 +16,6 @@ from tests.factories.catalog import make_dataset
 from tests.factories.identity import make_actors, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_kept():
-    STORE.forget()
-    yield
-    STORE.forget()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 from catalog.models import Dataset
 from governance.effective.ids import FrozenIds
 from governance.effective.pages import page_rows
-from governance.effective.store import STORE
 from tests.factories.catalog import make_dataset
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -18,9 +17,6 @@ ORDERS = ["", "-", "name", "-name", "namespace", "-namespace", "created_at", "up
 def _small(monkeypatch):
     monkeypatch.setattr("governance.effective.pages.FEW", 2)
     monkeypatch.setattr("governance.effective.orders._CHUNK", 3)
-    STORE.forget()
-    yield
-    STORE.forget()
 
 
 def by(order):

@@ -19,13 +19,6 @@ from tests.factories.identity import make_user
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture(autouse=True)
-def _nothing_kept():
-    STORE.forget()
-    yield
-    STORE.forget()
-
-
 @pytest.fixture
 def root():
     return principal_of(make_user(is_superuser=True))

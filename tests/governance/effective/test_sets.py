@@ -18,7 +18,6 @@ from catalog.models import (
     Tag,
 )
 from governance.effective import visible_ids
-from governance.effective.store import STORE
 from governance.facts import load_facts, load_resources
 from governance.models import (
     DatasetGroupGrant,
@@ -50,9 +49,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch):
-    STORE.forget()
-    yield Clock(monkeypatch)
-    STORE.forget()
+    return Clock(monkeypatch)
 
 
 class Town:
