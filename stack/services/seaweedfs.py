@@ -16,6 +16,9 @@ REGION = "us-east-1"
 BUCKETS = ("lakewarden-hot", "lakewarden-cold")
 _LONGEST_SOCKET = 100  # sun_path holds 108 bytes, unix(7)
 _ROLES = ("master", "volume", "filer", "s3")
+_MOST_VOLUMES = 10_000
+# How many a bucket begins with: weed's own 7 cost memory, and serve servers of many disks.
+_VOLUMES_AT_ONCE = 2
 
 
 class SeaweedFS(Service):
@@ -56,7 +59,13 @@ class SeaweedFS(Service):
             argv=[str(weed), "-logtostderr=true", "server", *_flags(context, folder)],
             cwd=folder,
             # Go's own soft limit: the collector works harder instead of letting the heap follow the uploads.
-            env={**bare_env(), "GOMEMLIMIT": "384MiB", "GOGC": "50", "HOME": str(folder)},
+            env={
+                **bare_env(),
+                "GOMEMLIMIT": "384MiB",
+                "GOGC": "50",
+                "HOME": str(folder),
+                "WEED_MASTER_VOLUME_GROWTH_COPY_1": str(_VOLUMES_AT_ONCE),
+            },
             account=context.account,
         )
 
@@ -111,9 +120,11 @@ def _flags(context: Context, folder: Path) -> list[str]:
         "-master.electionTimeout=1s",
         "-master.heartbeatInterval=100ms",
         "-filer.exposeDirectoryData=false",
-        # Small volumes: a laptop's disk is not reserved in pieces of 30 GB.
+        # Small volumes: a laptop's disk is not reserved in pieces of 30 GB. They grow as they are written to, so how
+        # many there may be is no matter of free space, as it is when weed counts them itself: with less than 14 GB
+        # free it has no volume left for the second bucket. What guards the disk is the space that must stay free.
         "-master.volumeSizeLimitMB=1024",
-        "-volume.max=0",
+        f"-volume.max={_MOST_VOLUMES}",
         "-volume.minFreeSpace=512MiB",
         "-volume.preStopSeconds=0",
         "-volume.index=leveldb",

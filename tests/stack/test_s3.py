@@ -1,10 +1,12 @@
 """Our few signed requests, against the real object store."""
 
+import contextlib
 import uuid
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.exceptions import ClientError
 from django.conf import settings
 
 from stack import s3
@@ -36,3 +38,20 @@ def test_a_wrong_secret_is_refused(connection: dict) -> None:
 
 def test_no_server_is_no_readiness(connection: dict) -> None:
     assert not s3.stores_objects(buckets=("any",), **{**connection, "port": 1})
+
+
+def test_the_number_of_buckets_does_not_depend_on_the_free_disk(s3_client, unique):
+    """A store that counts its volumes by free space has none left for the last of these below 140 GB."""
+    names = [f"{unique}-{number}" for number in range(20)]
+    try:
+        for name in names:
+            s3_client.create_bucket(Bucket=name)
+            s3_client.put_object(Bucket=name, Key="one", Body=b"x")
+        sizes = [s3_client.head_object(Bucket=each, Key="one")["ContentLength"] for each in names]
+    finally:
+        for name in names:
+            with contextlib.suppress(ClientError):
+                s3_client.delete_object(Bucket=name, Key="one")
+                s3_client.delete_bucket(Bucket=name)
+
+    assert sizes == [1] * len(names)
