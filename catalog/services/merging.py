@@ -2,7 +2,7 @@
 
 from django.db import connection
 
-from catalog.models import Dataset, DatasetSymlink
+from catalog.models import Dataset, DatasetSymlink, DatasetTelling
 from catalog.services.search import refresh_search_text
 from core import audit
 
@@ -57,6 +57,9 @@ MERGE_STATEMENTS = (
         SELECT p.product_id, %(target)s, p.direction FROM catalog_dataproductport p WHERE p.dataset_id = %(source)s
         ON CONFLICT DO NOTHING""",
     """DELETE FROM catalog_dataproductport WHERE dataset_id = %(source)s""",
+    # A dataset is at one source: that of the target stays.
+    """UPDATE catalog_datasource_datasets SET dataset_id = %(target)s WHERE dataset_id = %(source)s AND NOT EXISTS (
+        SELECT 1 FROM catalog_datasource_datasets k WHERE k.dataset_id = %(target)s)""",
     """UPDATE catalog_datacontract SET dataset_id = %(target)s, number = number + coalesce(
         (SELECT max(number) FROM catalog_datacontract WHERE dataset_id = %(target)s), 0) WHERE dataset_id = %(source)s""",
     """UPDATE catalog_datasetsymlink SET dataset_id = %(target)s WHERE dataset_id = %(source)s""",
@@ -75,6 +78,7 @@ def merge_datasets(*, source: Dataset, target: Dataset, actor: str) -> None:
     with connection.cursor() as cursor:
         for statement in MERGE_STATEMENTS:
             cursor.execute(statement, {"source": source.pk, "target": target.pk})
+    _fold_tellings(source, target)
     former = source.node_id
     namespace, name = source.namespace, source.name
     _merge_row(source=source, target=target)
@@ -87,6 +91,17 @@ def merge_datasets(*, source: Dataset, target: Dataset, actor: str) -> None:
         payload={"merged": former},
     )
     refresh_search_text([target.pk])
+
+
+def _fold_tellings(*datasets: Dataset) -> None:
+    """Give each facet the stamp of the last event that told it: the merged ones must be told anew to be in force."""
+    # That package merges what turns out to be one, and so imports this module.
+    from catalog.services.openlineage.tellings import DATASET, fold
+
+    told = fold(DATASET, [each.pk for each in datasets])
+    for each in datasets:
+        told.fold_into(each.pk, each.facet_stamps)
+    DatasetTelling.objects.filter(dataset__in=datasets).delete()
 
 
 def _merge_row(*, source: Dataset, target: Dataset) -> None:
