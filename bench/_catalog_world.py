@@ -114,9 +114,9 @@ def _people(cursor: Any, dice: random.Random, *, users: int, groups: int) -> Non
         cursor,
         "identity_user",
         "id, username, password, first_name, last_name, email, is_superuser, is_staff, is_active,"
-        " date_joined, attributes, is_service",
+        " date_joined, attributes, is_service, session_generation",
         (
-            (n, f"user{n}", "!", "", "", "", False, False, True, NOW, "{}", False)
+            (n, f"user{n}", "!", "", "", "", False, False, True, NOW, "{}", False, 0)
             for n in range(FIRST, FIRST + users)
         ),
     )
