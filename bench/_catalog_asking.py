@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from bench._catalog_world import World, build
+from bench._web import become_web_process
 from bench.figures import Figure, figure
 from bench.lineage_cpu import cpu_ms, own_database
 
@@ -45,10 +46,7 @@ def sizes(*, quick: bool) -> tuple[int, ...]:
 @contextmanager
 def town(size: int) -> Iterator[Town]:
     """A database of its own with `size` datasets."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    import django
-
-    django.setup()
+    become_web_process()
     from django.db import connection
 
     from governance.effective.store import STORE

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from bench._events import event, plain
+from bench._web import become_web_process
 from bench.figures import Figure, figure
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -22,10 +23,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 def run(*, quick: bool) -> list[Figure]:
     """Record the graphs, then ask for lineage."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    import django
-
-    django.setup()
+    become_web_process()
     rounds, fan = (2, 50) if quick else (5, 1000)
     with own_database() as client:
         return queries(client, jobs=fan, rounds=rounds)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from bench._lineage_estate import SHAPES, Estate, build
+from bench._web import become_web_process
 from bench.figures import Figure, figure
 from bench.lineage_cpu import backend_seconds, own_database
 
@@ -42,10 +43,7 @@ WITH RECURSIVE walk(key, depth) AS (
 
 def run(*, quick: bool) -> list[Figure]:
     """Every size in a database of its own."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    import django
-
-    django.setup()
+    become_web_process()
     sizes = [4_000] if quick else [10_000, 100_000]
     if os.environ.get("LAKEWARDEN_BENCH_MILLION") == "1":
         sizes = [1_000_000]
