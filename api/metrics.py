@@ -11,7 +11,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from catalog.models import Dataset, Run
-from governance.models import AccessRequest, AuditRecord
+from core.clock import utc_now
+from governance.models import AccessRequest, AuditRecord, BreakGlass
+from identity.queries import orphaned_accounts
 from ingestion.models import Source
 from storage.models import Movement
 
@@ -85,6 +87,12 @@ class StateCollector(Collector):
         )
         failing.add_metric([], Source.objects.enabled().filter(failures__gt=0).count())
         yield failing
+        yield _broken_glass()
+        orphans = GaugeMetricFamily(
+            "lakewarden_orphaned_service_accounts", "Active service accounts without an owner"
+        )
+        orphans.add_metric([], orphaned_accounts().count())
+        yield orphans
         unsealed = GaugeMetricFamily(
             "lakewarden_audit_unsealed_records", "Audit records that no checkpoint covers yet"
         )
@@ -101,6 +109,17 @@ class StateCollector(Collector):
         for value, count in rows.order_by().values_list(label).annotate(count=Count("pk")):
             family.add_metric([value], count)
         return family
+
+
+def _broken_glass() -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "lakewarden_broken_glass", "Broken glass by what is left to do", labels=["state"]
+    )
+    now, rows = utc_now(), BreakGlass.objects
+    family.add_metric(["in force"], rows.in_force(now).count())
+    family.add_metric(["unreviewed"], rows.unreviewed().count())
+    family.add_metric(["overdue"], rows.overdue(now).count())
+    return family
 
 
 def register_state_collector() -> None:

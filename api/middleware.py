@@ -21,8 +21,10 @@ from api.opa.questions import token_in_body
 from api.problems import ThrottledError, UriTooLongError, is_api, problem_response, refuse
 from api.scim import requests as scim_requests
 from api.throttling import anonymous_bucket, bucket_of, spend
+from core import audit
 from core.errors import InvalidInputError, LakewardenError, LimitExceededError
 from core.ids import uuid7
+from governance.policy.roles import SUPERUSER
 from identity.services import authenticate_token
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
@@ -202,6 +204,22 @@ def _refuse_token(request: HttpRequest, error: LakewardenError) -> HttpResponse:
     except ThrottledError as throttled:
         return too_many(request, throttled)
     return problem_response(error)
+
+
+class AuthorityMiddleware:
+    """Each audit record that a superuser causes says so: what they do to others' things is done by that role."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        def authority(actor: str) -> str | None:
+            user = request.user
+            is_theirs = user.is_superuser and user.get_username() == actor
+            return SUPERUSER if is_theirs else None
+
+        with audit.acting(authority):
+            return self.get_response(request)
 
 
 class RateLimitMiddleware:

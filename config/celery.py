@@ -25,6 +25,9 @@ app.conf.beat_schedule = {
     "sweep-events": {"task": "catalog.sweep_events", "schedule": crontab(hour=2, minute=31)},
     "mark-stale-runs": {"task": "catalog.mark_stale_runs", "schedule": crontab(minute="*/10")},
     "expire-grants": {"task": "governance.expire_grants", "schedule": 5.0},
+    # What is told of at once is told again here where that failed.
+    "tell-of-broken-glass": {"task": "governance.tell_of_broken_glass", "schedule": 60.0},
+    "mark-orphans": {"task": "identity.mark_orphans", "schedule": 60.0},
     "trim-edge-log": {"task": "catalog.trim_edge_log", "schedule": crontab(minute=23)},
     "trim-fact-log": {"task": "governance.trim_fact_log", "schedule": 300.0},
     "seal-audit": {"task": "governance.seal_audit", "schedule": 2.0},

@@ -13,6 +13,8 @@ ENVIRONMENTS = ("development", "production", "test")
 KAFKA_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MIN_SECRET_LENGTH = 32
 MAX_REQUESTS_A_MINUTE = 10_000_000
+MAX_BREAK_GLASS_MINUTES = 240
+SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 
 
 class SettingsError(SystemExit):
@@ -107,6 +109,19 @@ class OidcSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MailSettings:
+    """The server that takes our mail; `host` is None where none goes out."""
+
+    host: str | None
+    port: int
+    user: str
+    password: str = field(repr=False)
+    use_ssl: bool
+    use_tls: bool
+    sender: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class LakewardenSettings:
     """All that the service reads from its environment."""
 
@@ -136,6 +151,9 @@ class LakewardenSettings:
     trino_catalog: str
     oidc: OidcSettings | None
     staff_second_factor: bool
+    break_glass_minutes: int
+    break_glass_review_hours: int
+    mail: MailSettings
 
     @property
     def is_production(self) -> bool:
@@ -235,6 +253,30 @@ def read_settings(environ: Mapping[str, str]) -> LakewardenSettings:
         trino_catalog=reader.text("LAKEWARDEN_TRINO_CATALOG", "lakewarden"),
         oidc=_oidc(reader, environment),
         staff_second_factor=reader.flag("LAKEWARDEN_STAFF_SECOND_FACTOR", default=False),
+        break_glass_minutes=reader.integer(
+            "LAKEWARDEN_BREAK_GLASS_MINUTES", 60, low=1, high=MAX_BREAK_GLASS_MINUTES
+        ),
+        break_glass_review_hours=reader.integer(
+            "LAKEWARDEN_BREAK_GLASS_REVIEW_HOURS", 72, low=1, high=720
+        ),
+        mail=_mail(reader, url),
+    )
+
+
+def _mail(reader: _Reader, url: SplitResult) -> MailSettings:
+    """`smtps://` speaks TLS from the first byte, `smtp+tls://` by STARTTLS, `smtp://` without."""
+    server = None
+    if reader.optional("LAKEWARDEN_SMTP_URL"):
+        server = reader.url("LAKEWARDEN_SMTP_URL", tuple(SMTP_PORTS))
+    scheme = server.scheme if server else "smtp"
+    return MailSettings(
+        host=server.hostname if server else None,
+        port=(server.port if server else None) or SMTP_PORTS[scheme],
+        user=unquote((server.username if server else None) or ""),
+        password=unquote((server.password if server else None) or ""),
+        use_ssl=scheme == "smtps",
+        use_tls=scheme == "smtp+tls",
+        sender=reader.text("LAKEWARDEN_MAIL_FROM", f"lakewarden@{url.hostname}"),
     )
 
 

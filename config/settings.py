@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "api.middleware.TokenMiddleware",
+    "api.middleware.AuthorityMiddleware",
     "api.middleware.RateLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "web.middleware.SecondFactorMiddleware",
@@ -261,6 +262,18 @@ UNFOLD = {
         },
     },
 }
+
+# Mail. Without a server it goes nowhere, and what it would tell stands in the log and on the pages.
+_MAIL = LAKEWARDEN.mail
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if _MAIL.host else 'dummy'}.EmailBackend"
+EMAIL_HOST = _MAIL.host or ""
+EMAIL_PORT = _MAIL.port
+EMAIL_HOST_USER = _MAIL.user
+EMAIL_HOST_PASSWORD = _MAIL.password
+EMAIL_USE_SSL = _MAIL.use_ssl
+EMAIL_USE_TLS = _MAIL.use_tls
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = _MAIL.sender
 
 # Celery: late acknowledgement, one task at a time, and a limit on each.
 CELERY_BROKER_URL = LAKEWARDEN.redis_url

@@ -3,6 +3,9 @@
 The sink writes in the caller's transaction: a change without its record cannot commit.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 
@@ -14,7 +17,14 @@ class AuditSink(Protocol):
     ) -> None: ...
 
 
+class Authority(Protocol):
+    """The role, beyond their own grants and offices, in which `actor` acts now; None for no such role."""
+
+    def __call__(self, actor: str) -> str | None: ...
+
+
 _sinks: list[AuditSink] = []
+_authority: ContextVar[Authority | None] = ContextVar("authority", default=None)
 
 
 def register_sink(sink: AuditSink) -> None:
@@ -27,9 +37,22 @@ def record(
 ) -> None:
     """Append to the audit log: `actor` did `action` (noun.verb) to `resource`.
 
-    `payload` is JSON-safe and holds no secret. Without a registered sink this raises RuntimeError: what
+    `payload` is JSON-safe and holds no secret; it also says by which role `actor` acts, where `acting` knows one. Without a registered sink this raises RuntimeError: what
     cannot be recorded does not happen.
     """
     if not _sinks:
         raise RuntimeError("no audit sink is registered")
-    _sinks[0](actor=actor, action=action, resource=resource, payload=payload or {})
+    authority = _authority.get()
+    role = authority(actor) if authority else None
+    told = {**(payload or {}), **({"by_role": role} if role else {})}
+    _sinks[0](actor=actor, action=action, resource=resource, payload=told)
+
+
+@contextmanager
+def acting(authority: Authority) -> Iterator[None]:
+    """Ask `authority` about the actor of each record that is written within: nobody acts by a role in silence."""
+    before = _authority.set(authority)
+    try:
+        yield
+    finally:
+        _authority.reset(before)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from catalog.models import Dataset, Domain
 from core.clock import utc_now
@@ -23,6 +23,7 @@ from governance.facts import (
 )
 from governance.models import (
     AccessRequest,
+    BreakGlass,
     DatasetGroupGrant,
     DatasetUserGrant,
     DomainGroupGrant,
@@ -50,6 +51,7 @@ __all__ = [
     "decide_as_if_granted",
     "decide_on",
     "decide_read",
+    "domain_chain",
     "get_grant",
     "get_visible_dataset",
     "get_visible_domain",
@@ -61,6 +63,7 @@ __all__ = [
     "requests_to_decide",
     "require",
     "require_domain",
+    "require_visible_domain",
     "traceable_datasets",
     "visible_datasets",
     "visible_domains",
@@ -107,7 +110,7 @@ def visible_domains(principal: Principal, *, facts: Facts | None = None) -> Quer
     )
     shown |= administered_domains(principal, facts=facts)
     for each in list(shown):
-        shown.update(_chain(each, facts))
+        shown.update(domain_chain(each, facts))
     return Domain.objects.filter(pk__in=shown)
 
 
@@ -216,7 +219,7 @@ def may_administer_domain(
         return True
     facts = facts or load_facts(principal)
     mine = facts.index.domains_of(principal, role="steward")
-    return not mine.isdisjoint(_chain(domain, facts))
+    return not mine.isdisjoint(domain_chain(domain, facts))
 
 
 def administered_domains(principal: Principal, *, facts: Facts | None = None) -> set[EntityId]:
@@ -230,9 +233,16 @@ def require_domain(principal: Principal, domain: Domain, *, facts: Facts | None 
     facts = facts or load_facts(principal)
     if may_administer_domain(principal, domain.pk, facts=facts):
         return
+    require_visible_domain(principal, domain, facts=facts)
+    raise PermissionDeniedError("you do not administer this domain")
+
+
+def require_visible_domain(
+    principal: Principal, domain: Domain, *, facts: Facts | None = None
+) -> None:
+    """Raises NotFoundError for a domain that is not shown to the principal."""
     if not visible_domains(principal, facts=facts).filter(pk=domain.pk).exists():
         raise NotFoundError("there is no such domain")
-    raise PermissionDeniedError("you do not administer this domain")
 
 
 def visible_requests(
@@ -269,7 +279,7 @@ def visible_grants(
     found: list[GrantBase] = []
     for model in GRANT_MODELS:
         on_dataset = model in _ON_DATASETS
-        targets = [dataset.pk] if on_dataset else _chain(dataset.domain_id, facts)
+        targets = [dataset.pk] if on_dataset else domain_chain(dataset.domain_id, facts)
         rows = _grants_in_force(model).filter(content_object__in=targets)
         found += rows if all_of_them else rows.filter(held_by(principal, model))
     return found
@@ -332,14 +342,22 @@ def _grants_in_force(model: type[GrantBase]) -> QuerySet[Any]:
     """Rows of one of the four tables with all that `governance.services.grants.describe` tells; expiry is exact."""
     holder = "user" if hasattr(model, "user") else "group"
     return (
-        grant_rows(model)
+        with_break_glass(grant_rows(model))
         .filter(Q(expires_at=None) | Q(expires_at__gt=utc_now()))
         .select_related("permission", "content_object", "request", holder)
         .order_by("pk")
     )
 
 
-def _chain(domain: EntityId, facts: Facts) -> list[EntityId]:
+def with_break_glass(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Grants with `break_glass`: the UUID of the breaking that gave one, None for all others."""
+    breaking = BreakGlass.objects.filter(grant=OuterRef("uuid")).values("uuid")[:1]
+    marked: QuerySet[Any] = rows.annotate(break_glass=Subquery(breaking))
+    return marked
+
+
+def domain_chain(domain: EntityId, facts: Facts) -> list[EntityId]:
+    """The domain and those above it, from below."""
     chain: list[EntityId] = []
     while domain in facts.domains and domain not in chain:
         chain.append(domain)

@@ -5,6 +5,7 @@ from django.db import connection, transaction
 
 from governance.effective.log import trim_fact_log
 from governance.services.audit import seal_all
+from governance.services.glass_alerts import remind_of_reviews, tell_of_broken_glass
 from governance.services.grants import expire_grants
 
 
@@ -25,3 +26,9 @@ def trim_fact_log_task() -> int:
     """Remove the entries of the log of changed facts that every process has seen."""
     with transaction.atomic(), connection.cursor() as cursor:
         return trim_fact_log(cursor)
+
+
+@shared_task(name="governance.tell_of_broken_glass")
+def tell_of_broken_glass_task() -> int:
+    """Write to those who answer for what was read in an emergency, and about reviews that nobody closed in time."""
+    return tell_of_broken_glass() + remind_of_reviews()

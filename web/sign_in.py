@@ -11,21 +11,27 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from identity.models import User
 from identity.services.second_factor import has_second_factor
+from identity.services.sign_ins import record_sign_in
+from web.guessing import address_of
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 # Set in sessions that a code, or an enrolment, has stood for.
 VERIFIED = "second-factor"
+PASSWORD = "password"  # noqa: S105 - the name of a way in
+PROVIDER = "identity provider"
 _PENDING = "sign-in-pending"
 PENDING_SECONDS = 300
 
 
-def begin_session(request: HttpRequest, user: User, *, target: str) -> HttpResponse:
-    """Sign `user` in and go to `target`, or ask for the code first where there is a second factor."""
+def begin_session(request: HttpRequest, user: User, *, target: str, via: str) -> HttpResponse:
+    """Sign `user` in, who was vouched for by `via`, and go to `target`; ask for the code first where there is a second factor."""
     if not has_second_factor(user):
         login(request, user, backend=BACKEND)
+        record_sign_in(user, via=via, address=address_of(request))
         return redirect(target)
     request.session.cycle_key()
-    request.session[_PENDING] = {"user": user.pk, "at": int(time.time()), "target": target}
+    at = int(time.time())
+    request.session[_PENDING] = {"user": user.pk, "at": at, "target": target, "via": via}
     return redirect("web:sign-in-code")
 
 
@@ -40,9 +46,11 @@ def pending_user(request: HttpRequest) -> tuple[User, str] | None:
 
 def finish_session(request: HttpRequest, user: User, *, target: str) -> HttpResponse:
     """Sign in somebody who has shown both factors."""
-    request.session.pop(_PENDING, None)
+    pending = request.session.pop(_PENDING, None) or {}
     login(request, user, backend=BACKEND)
     request.session[VERIFIED] = True
+    via = f"{pending.get('via', PASSWORD)} and second factor"
+    record_sign_in(user, via=via, address=address_of(request))
     return redirect(target)
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from scim2_models import ForbiddenException, ListResponse, Meta, NotFoundException
+from scim2_models import Error, ForbiddenException, ListResponse, Meta, NotFoundException
 
 from api.scim.rendering import base_url
-from api.scim.requests import scim_response
+from api.scim.requests import error_response, scim_response
 from api.scim.schemas import PROVIDER
 
 
@@ -35,6 +35,11 @@ def read_schema(request: HttpRequest, name: str) -> HttpResponse:
 def not_offered(request: HttpRequest, path: str) -> HttpResponse:
     del request
     raise NotFoundException(detail=f"`{path[:200]}` is no endpoint of this service")
+
+
+def not_implemented(request: HttpRequest) -> HttpResponse:
+    """`/Me` (RFC 7644 §3.11 asks for 501 where it is not offered) and `/Bulk` (the configuration says the same)."""
+    return error_response(Error(status=501, detail=f"`{request.path}` is not offered"))
 
 
 def _list(request: HttpRequest, rows: Sequence[Any], kind: str) -> HttpResponse:

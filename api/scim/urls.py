@@ -5,6 +5,8 @@ from django.urls import path, re_path
 from api.scim import discovery, search, views
 from api.scim.requests import endpoint
 
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
 urlpatterns = [
     path("Users", endpoint(GET=search.list_users, POST=views.create_user), name="scim-users"),
     path("Users/.search", endpoint(POST=search.search_users)),
@@ -36,14 +38,10 @@ urlpatterns = [
     path("ResourceTypes/<str:name>", endpoint(GET=discovery.read_resource_type)),
     path("Schemas", endpoint(GET=discovery.list_schemas)),
     path("Schemas/<str:name>", endpoint(GET=discovery.read_schema)),
+    path("Me", endpoint(**dict.fromkeys(METHODS, discovery.not_implemented))),
+    path("Bulk", endpoint(POST=discovery.not_implemented)),
     re_path(
         r"^(?P<path>.*)$",
-        endpoint(
-            GET=discovery.not_offered,
-            POST=discovery.not_offered,
-            PUT=discovery.not_offered,
-            PATCH=discovery.not_offered,
-            DELETE=discovery.not_offered,
-        ),
+        endpoint(**dict.fromkeys(METHODS, discovery.not_offered)),
     ),
 ]

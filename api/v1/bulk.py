@@ -28,6 +28,7 @@ from catalog.models import CatalogImport
 from catalog.queries.export import KINDS, export_lines, line_of
 from catalog.services.bulk.imports import Outcome, begin_import, run_import
 from catalog.services.bulk.streams import parsed_chunks
+from core import audit
 from core.errors import (
     InvalidInputError,
     LakewardenError,
@@ -85,6 +86,12 @@ class ExportView(APIView):
         kinds = _kinds(request.query_params.get("kinds"))
         after = _place(request.query_params.get("cursor"))
         ask = asker(request)
+        audit.record(
+            actor=request.user.get_username(),
+            action="catalog.export",
+            resource="catalog",
+            payload={"kinds": list(kinds), "resumed": after is not None},
+        )
         return StreamingHttpResponse(
             _exported(lambda: export_sight(ask()), kinds, after), content_type=NDJSON
         )

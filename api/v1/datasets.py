@@ -37,6 +37,7 @@ from catalog.services import datasets as services
 from core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from governance.policy.types import Action
 from governance.search import matching_ids
+from governance.services.grants import require_other_owner
 from governance.vocabulary import is_administrator
 from identity.models import User
 
@@ -208,6 +209,7 @@ class OwnerView(APIView):
     def put(self, request: Request, uuid: UUID, kind: str, name: str) -> Response:
         row = Sight(request).dataset(uuid, action=Action.MANAGE)
         owner = find_subject(kind, name)
+        require_other_owner(caller(request), row, owner)
         services.add_owner(row, owner=owner, actor=request.user.get_username())
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -9,17 +9,21 @@ from api.v1.audit import (
     AuditRecordViewSet,
     AuditVerificationView,
 )
+from api.v1.break_glass import BreakGlassViewSet
 from api.v1.grants import DecisionView, GrantsView, GrantView
 from api.v1.identity import GroupViewSet, MeView, TokenViewSet, UserViewSet
 from api.v1.policies import PolicyViewSet
 from api.v1.requests import AccessRequestViewSet
+from api.v1.service_accounts import ServiceAccountViewSet
 from api.v1.stewards import StewardView
 
 router = SimpleRouter(trailing_slash=False)
 router.register("tokens", TokenViewSet, basename="token")
 router.register("groups", GroupViewSet, basename="group")
 router.register("users", UserViewSet, basename="user")
+router.register("service-accounts", ServiceAccountViewSet, basename="service-account")
 router.register("access-requests", AccessRequestViewSet, basename="access-request")
+router.register("break-glass", BreakGlassViewSet, basename="break-glass")
 router.register("policies", PolicyViewSet, basename="policy")
 router.register("audit/records", AuditRecordViewSet, basename="audit-record")
 

@@ -59,6 +59,7 @@ class GrantSerializer(serializers.Serializer[Any]):
     purpose = serializers.CharField()
     expires_at = serializers.DateTimeField(allow_null=True)
     request = serializers.UUIDField(allow_null=True)
+    break_glass = serializers.UUIDField(allow_null=True, help_text="the breaking that gave it")
 
 
 class GrantsView(APIView):

@@ -13,10 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from core import audit
 from core.errors import PermissionDeniedError
 from identity.models import ApiToken, User
 from identity.models.token import Scope
+from identity.queries import answers_for
 from identity.services import (
     create_group,
     create_user,
@@ -25,6 +25,7 @@ from identity.services import (
     set_attributes,
     set_groups,
 )
+from identity.services.tokens import record_token
 
 DEFAULT_TOKEN_DAYS = 30
 MAX_TOKEN_DAYS = 366
@@ -126,12 +127,7 @@ class TokenViewSet(
             lifetime=timedelta(days=wanted["days"]),
             issuer=request.user,  # type: ignore[arg-type]
         )
-        audit.record(
-            actor=request.user.get_username(),
-            action="token.create",
-            resource=f"user:{owner.username}",
-            payload={"name": token.name, "scopes": token.scopes, "days": wanted["days"]},
-        )
+        record_token(token, "create", actor=request.user.get_username(), days=wanted["days"])
         return Response({**TokenSerializer(token).data, "token": text}, status.HTTP_201_CREATED)
 
     @transaction.atomic
@@ -139,12 +135,7 @@ class TokenViewSet(
         del pk
         token = self.get_object()
         revoke_token(token)
-        audit.record(
-            actor=request.user.get_username(),
-            action="token.revoke",
-            resource=f"user:{token.user.username}",
-            payload={"name": token.name},
-        )
+        record_token(token, "revoke", actor=request.user.get_username())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @staticmethod
@@ -160,7 +151,7 @@ class TokenViewSet(
         if username is None or username == caller.username:
             return caller
         account = User.objects.filter(username=username, is_service=True, is_active=True).first()
-        if account is None or not (caller.is_superuser or account.responsible_id == caller.pk):
+        if account is None or not answers_for(caller, account):
             raise PermissionDeniedError("tokens are made for oneself or for one's service accounts")
         return account
 
@@ -188,6 +179,7 @@ class GroupViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Group]):
 class UserSerializer(serializers.ModelSerializer[User]):
     groups = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
     responsible = serializers.SlugRelatedField(slug_field="username", read_only=True)
+    responsible_group = serializers.SlugRelatedField(slug_field="name", read_only=True)
 
     class Meta:
         model = User
@@ -200,6 +192,7 @@ class UserSerializer(serializers.ModelSerializer[User]):
             "is_superuser",
             "is_service",
             "responsible",
+            "responsible_group",
             "groups",
             "attributes",
         ]
@@ -226,7 +219,9 @@ class UserViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     serializer_class = UserSerializer
     lookup_field = "username"
     lookup_value_regex = r"[\w.@+-]+"
-    queryset = User.objects.select_related("responsible").prefetch_related("groups")
+    queryset = User.objects.select_related("responsible", "responsible_group").prefetch_related(
+        "groups"
+    )
 
     @extend_schema(request=NewUserSerializer, responses={201: UserSerializer})
     def create(self, request: Request) -> Response:
@@ -246,6 +241,8 @@ class UserViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     def partial_update(self, request: Request, username: str) -> Response:
         del username
         user = self.get_object()
+        if user == request.user:
+            raise PermissionDeniedError("nobody changes their own groups or attributes")
         body = ChangeUserSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         actor = request.user.get_username()

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from api.principal import caller
 from core.errors import InvalidInputError, NotFoundError, PermissionDeniedError
 from identity.models import User
+from identity.queries import answers_for
 from ingestion.models import LandingBatch, Source
 from ingestion.models.source import SourceKind
 from ingestion.queries import may_steer, source_status, visible_sources
@@ -245,6 +246,6 @@ def _find_owner(request: Request, username: str | None) -> User:
     if username is None or username == caller_.username:
         return caller_
     owner = User.objects.filter(username=username, is_active=True).first()
-    if owner is None or not (caller_.is_superuser or owner.responsible_id == caller_.pk):
+    if owner is None or not (caller_.is_superuser or answers_for(caller_, owner)):
         raise PermissionDeniedError("a source is owned by you or by a service account of yours")
     return owner

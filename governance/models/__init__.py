@@ -1,6 +1,7 @@
 """The models of `governance`, one noun a file."""
 
 from governance.models.audit import AuditCheckpoint, AuditRecord
+from governance.models.break_glass import BreakGlass, Verdict
 from governance.models.fact_log import FactKind, FactLog, FactLogMark
 from governance.models.grant import (
     DatasetGroupGrant,
@@ -17,6 +18,7 @@ __all__ = [
     "AccessRequest",
     "AuditCheckpoint",
     "AuditRecord",
+    "BreakGlass",
     "DatasetGroupGrant",
     "DatasetUserGrant",
     "Declassification",
@@ -30,4 +32,5 @@ __all__ = [
     "PolicyStatus",
     "PolicyVersion",
     "RequestState",
+    "Verdict",
 ]

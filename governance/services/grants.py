@@ -3,12 +3,14 @@
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
-from catalog.models import Dataset, Domain
+from catalog.models import Dataset, DatasetOwner, Domain
 from core import audit
 from core.clock import utc_now
 from core.errors import InvalidInputError, NotFoundError, PermissionDeniedError
@@ -22,6 +24,7 @@ from governance.facts import (
 )
 from governance.models import (
     AccessRequest,
+    BreakGlass,
     DatasetGroupGrant,
     DatasetUserGrant,
     DomainGroupGrant,
@@ -32,7 +35,7 @@ from governance.models import (
 from governance.policy.binding import ANY_ATTRIBUTES, bind
 from governance.policy.rows import parse_row_filter
 from governance.policy.types import Action, Principal
-from governance.queries import require, require_domain
+from governance.queries import require, require_domain, with_break_glass
 from identity.models import User
 
 EXPIRY_BATCH = 500
@@ -63,8 +66,7 @@ def grant_access(
     Raises PermissionDeniedError, NotFoundError, or InvalidInputError for a filter or columns that do not fit.
     """
     _require_approver(by, target)
-    is_own = subject.pk == by.id if isinstance(subject, User) else subject.pk in by.groups
-    if is_own:
+    if _is_own(by, subject):
         raise PermissionDeniedError("nobody grants access to themselves or to their own group")
     check_rectangle(target, action=action, row_filter=row_filter, columns=columns)
     if expires_at is not None and expires_at <= utc_now():
@@ -82,6 +84,16 @@ def grant_access(
     )
 
 
+def require_other_owner(by: Principal, dataset: Dataset, owner: User | Group) -> None:
+    """Owning a dataset gives `read` of it, so that nobody takes it for themselves or a group of theirs, as with grants.
+
+    Raises PermissionDeniedError, but for who owns the dataset already.
+    """
+    owned = DatasetOwner.objects.filter(Q(user=by.id) | Q(group__in=by.groups), dataset=dataset)
+    if _is_own(by, owner) and not owned.exists():
+        raise PermissionDeniedError("nobody makes themselves or their own group an owner")
+
+
 def create_grant(
     *,
     actor: str,
@@ -94,14 +106,15 @@ def create_grant(
     purpose: str = "",
     expires_at: datetime | None = None,
     request: AccessRequest | None = None,
+    break_glass: UUID | None = None,
 ) -> GrantBase:
     """Store a grant that was decided already, with its audit record, in the caller's transaction.
 
-    `granted_by` is None for what the system gives to itself at installation.
+    `granted_by` is None for what the system gives to itself at installation; `break_glass` names the breaking that gives it.
     """
     target_type = type(target)
     model: Any = _MODELS[_base(subject), target_type]
-    row: GrantBase = model.objects.create(
+    row: Any = model.objects.create(
         permission=_permission(target_type, action),
         content_object=target,
         row_filter=row_filter or None,
@@ -112,10 +125,12 @@ def create_grant(
         request=request,
         **{"user" if isinstance(subject, User) else "group": subject},
     )
+    row.break_glass = break_glass
     audit.record(
-        actor=actor, action="grant.create", resource=_resource_name(target), payload=describe(row)
+        actor=actor, action="grant.create", resource=resource_name(target), payload=describe(row)
     )
-    return row
+    created: GrantBase = row
+    return created
 
 
 @transaction.atomic
@@ -124,7 +139,7 @@ def revoke_grant(grant: GrantBase, *, by: Principal, reason: str = "") -> None:
 
     Raises NotFoundError where it is gone already.
     """
-    row = grant_rows(type(grant)).select_for_update(of=("self",)).filter(pk=grant.pk).first()
+    row = _locked(type(grant)).filter(pk=grant.pk).first()
     if row is None:
         raise NotFoundError("there is no such grant")
     held: Any = row
@@ -144,10 +159,21 @@ def revoke_grants_of(holder: User | Group, *, actor: str, reason: str) -> int:
     for model in GRANT_MODELS:
         if not hasattr(model, column):
             continue
-        for row in grant_rows(model).select_for_update(of=("self",)).filter(**{column: holder}):
+        for row in _locked(model).filter(**{column: holder}):
             _remove(row, actor=actor, action="grant.revoke", state=RequestState.REVOKED, why=reason)
             total += 1
     return total
+
+
+@transaction.atomic
+def take_back(grant: UUID, *, actor: str, reason: str) -> bool:
+    """Revoke the grant of this UUID, as somebody's decision that is checked already; False where it is gone."""
+    for model in GRANT_MODELS:
+        row = _locked(model).filter(uuid=grant).first()
+        if row is not None:
+            _remove(row, actor=actor, action="grant.revoke", state=RequestState.REVOKED, why=reason)
+            return True
+    return False
 
 
 def expire_grants(*, now: datetime | None = None) -> int:
@@ -163,10 +189,7 @@ def expire_grants(*, now: datetime | None = None) -> int:
 @transaction.atomic
 def _expire_batch(model: type[GrantBase], now: datetime) -> int:
     rows = list(
-        grant_rows(model)
-        .select_for_update(skip_locked=True, of=("self",))
-        .filter(expires_at__lte=now)
-        .order_by("pk")[:EXPIRY_BATCH]
+        _locked(model, skip_locked=True).filter(expires_at__lte=now).order_by("pk")[:EXPIRY_BATCH]
     )
     for row in rows:
         _remove(row, actor="system", action="grant.expire", state=RequestState.EXPIRED, why="")
@@ -202,8 +225,9 @@ def check_rectangle(
 
 
 def describe(grant: GrantBase) -> dict[str, Any]:
-    """A grant as the audit log and the API tell of it."""
+    """A grant as the audit log and the API tell of it; which breaking gave it is told of rows `with_break_glass`."""
     row: Any = grant
+    breaking: UUID | None = getattr(row, "break_glass", None)
     verb = row.permission.codename.rpartition("_")[0]
     holder = (
         {"user": row.user.get_username()} if hasattr(row, "user_id") else {"group": row.group.name}
@@ -218,7 +242,13 @@ def describe(grant: GrantBase) -> dict[str, Any]:
         "purpose": row.purpose,
         "expires_at": row.expires_at.isoformat() if row.expires_at else None,
         "request": str(row.request.uuid) if row.request else None,
+        "break_glass": str(breaking) if breaking else None,
     }
+
+
+def _locked(model: type[GrantBase], *, skip_locked: bool = False) -> QuerySet[Any]:
+    rows = grant_rows(model).select_for_update(skip_locked=skip_locked, of=("self",))
+    return with_break_glass(rows)
 
 
 def _remove(row: Any, *, actor: str, action: str, state: RequestState, why: str) -> None:
@@ -227,7 +257,9 @@ def _remove(row: Any, *, actor: str, action: str, state: RequestState, why: str)
     row.delete()
     if request_id is not None:
         AccessRequest.objects.filter(pk=request_id, state=RequestState.APPROVED).update(state=state)
-    audit.record(actor=actor, action=action, resource=_resource_name(target), payload=payload)
+    if row.break_glass is not None and state == RequestState.REVOKED:
+        BreakGlass.objects.filter(uuid=row.break_glass).update(ended_at=utc_now())
+    audit.record(actor=actor, action=action, resource=resource_name(target), payload=payload)
 
 
 def _require_approver(by: Principal, target: Dataset | Domain) -> None:
@@ -244,7 +276,7 @@ def _permission(target_type: type[Dataset] | type[Domain], action: Action) -> Pe
     return Permission.objects.get(content_type=content_type, codename=codename)
 
 
-def _resource_name(target: Dataset | Domain) -> str:
+def resource_name(target: Dataset | Domain) -> str:
     """The target as every app's audit records name it."""
     return target.node_id if isinstance(target, Dataset) else f"domain:{target.slug}"
 
@@ -252,6 +284,11 @@ def _resource_name(target: Dataset | Domain) -> str:
 def _target_name(target: Dataset | Domain) -> str:
     """The target by what never changes."""
     return f"dataset:{target.uuid}" if isinstance(target, Dataset) else f"domain:{target.slug}"
+
+
+def _is_own(by: Principal, subject: User | Group) -> bool:
+    """Whether the subject is `by`, or a group of theirs."""
+    return subject.pk == by.id if isinstance(subject, User) else subject.pk in by.groups
 
 
 def _base(subject: User | Group) -> type:

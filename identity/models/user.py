@@ -1,10 +1,11 @@
 """A person or a program that acts."""
 
+from collections.abc import Container
 from typing import Any
 
 import pghistory
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, Group
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.crypto import salted_hmac
@@ -43,6 +44,20 @@ class User(AbstractUser):
         related_name="service_accounts",
         help_text="The person who answers for a service account.",
     )
+    responsible_group = models.ForeignKey(
+        Group,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="service_accounts",
+        help_text="The group whose members answer for a service account.",
+    )
+    orphaned_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Since when nobody who is active answers for this service account.",
+    )
 
     class Meta:
         verbose_name = "user"
@@ -53,6 +68,11 @@ class User(AbstractUser):
                 name="service_is_never_superuser",
             ),
         ]
+
+    def is_answered_for_by(self, user_id: int, *, groups: Container[int]) -> bool:
+        """Whether that user, who is in these groups (primary keys), owns this service account."""
+        mine = self.responsible_id == user_id or self.responsible_group_id in groups
+        return self.is_service and mine
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """Django's hash of the password, and of the generation as well once sessions have been ended."""

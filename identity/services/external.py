@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from core import audit
 from core.clock import utc_now
-from core.errors import ConflictError
+from core.errors import ConflictError, NotFoundError
 from identity.models import ExternalIdentity, User
 from identity.oidc import SignInFailedError, config
 from identity.queries import people
@@ -37,6 +37,40 @@ def sign_in_external(claims: Mapping[str, Any]) -> User:
     _identities(claims).update(last_used_at=utc_now())
     _map_groups(user, claims)
     return user
+
+
+@transaction.atomic
+def link_external(user: User, claims: Mapping[str, Any]) -> None:
+    """Let the person of these claims, which must have been verified, sign in as `user`; again changes nothing.
+
+    Who `user` is must have been confirmed before. Raises ConflictError where they sign in as another account.
+    """
+    found = _identities(claims).first()
+    if found is not None and found.user_id != user.pk:
+        raise ConflictError("this person of the identity provider has another account here")
+    if found is None:
+        _remember(user, claims, actor=user.username)
+
+
+@transaction.atomic
+def unlink_external(identity: ExternalIdentity, *, user: User) -> None:
+    """Take the way in through the provider away from the user's account, which must have another one.
+
+    Raises NotFoundError for another's, ConflictError where nothing else would let the user in.
+    """
+    row = ExternalIdentity.objects.select_for_update().filter(pk=identity.pk, user=user).first()
+    if row is None:
+        raise NotFoundError("there is no such identity")
+    if not user.has_usable_password():
+        raise ConflictError("without a password you could not sign in any more")
+    told = {"issuer": row.issuer, "subject": row.subject}
+    row.delete()
+    audit.record(
+        actor=user.username,
+        action="user.unlink-identity",
+        resource=f"user:{user.username}",
+        payload=told,
+    )
 
 
 def _known(claims: Mapping[str, Any]) -> User | None:
@@ -87,10 +121,10 @@ def _make(claims: Mapping[str, Any]) -> User:
     return user
 
 
-def _remember(user: User, claims: Mapping[str, Any]) -> None:
+def _remember(user: User, claims: Mapping[str, Any], *, actor: str = ACTOR) -> None:
     ExternalIdentity.objects.create(user=user, issuer=config().issuer, subject=str(claims["sub"]))
     audit.record(
-        actor=ACTOR,
+        actor=actor,
         action="user.link-identity",
         resource=f"user:{user.username}",
         payload=_told(claims),

@@ -2,7 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.db.models import Q
+
+from core import audit
 from core.clock import utc_now
 from core.errors import InvalidInputError, PermissionDeniedError, UnauthenticatedError
 from identity.models import ApiToken, User
@@ -58,20 +62,38 @@ def issue_token(
 
 
 def authenticate_token(raw: str, *, now: datetime | None = None) -> ApiToken:
-    """Return the usable token of this text, or raise UnauthenticatedError without saying what was wrong."""
+    """Return the usable token of this text, or raise UnauthenticatedError without saying what was wrong.
+
+    The use of one that has ended is recorded: somebody still has it.
+    """
     moment = now or utc_now()
-    token = (
-        ApiToken.objects.usable(moment)
-        .select_related("user")
-        .filter(digest=hash_token(raw))
-        .first()
-    )
-    if token is None:
+    token = ApiToken.objects.select_related("user").filter(digest=hash_token(raw)).first()
+    reason = token.why_unusable(moment) if token else None
+    if token is None or reason is not None:
+        if token is not None:
+            _record_refusal(token, f"{reason}", now=moment)
         raise UnauthenticatedError("the token is unknown, expired or revoked")
     # One write a minute is enough to answer "is it still used".
     if token.last_used_at is None or moment - token.last_used_at > LAST_USED_RESOLUTION:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=moment)
     return token
+
+
+def _record_refusal(token: ApiToken, reason: str, *, now: datetime) -> None:
+    """At most once a minute each, so that a program that goes on trying does not fill the log."""
+    lately = Q(last_refused_at__gt=now - LAST_USED_RESOLUTION)
+    if ApiToken.objects.filter(pk=token.pk).exclude(lately).update(last_refused_at=now):
+        record_token(token, "refuse", actor=token.user.username, reason=reason)
+
+
+def record_token(token: ApiToken, verb: str, *, actor: str, **more: Any) -> None:
+    """Append `token.<verb>` to the audit log: which token of whom, and never its text."""
+    audit.record(
+        actor=actor,
+        action=f"token.{verb}",
+        resource=f"user:{token.user.username}",
+        payload={"name": token.name, "hint": token.hint, "scopes": token.scopes, **more},
+    )
 
 
 def revoke_token(token: ApiToken) -> None:

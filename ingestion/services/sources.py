@@ -97,7 +97,9 @@ def check_source(source: Source) -> None:
 
 def _require_owner(principal: Principal, owner: User) -> None:
     """A source acts with its owner's rights: one's own, or those of a service account that one answers for."""
-    if principal.is_superuser or principal.id in {owner.pk, owner.responsible_id}:
+    if principal.is_superuser or principal.id == owner.pk:
+        return
+    if owner.is_answered_for_by(principal.id, groups=principal.groups):
         return
     raise PermissionDeniedError("a source is owned by you or by a service account of yours")
 

@@ -15,6 +15,7 @@ from core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from governance import queries as governance
 from governance.policy.types import Action
 from identity.models import User
+from identity.queries import answers_for
 from processing.definition import Definition, read_definition
 from processing.entry_points import find_entry_point
 from processing.errors import InvalidPipelineError
@@ -151,8 +152,8 @@ def _check_texts(name: str, description: str, interval: timedelta | None) -> Non
 
 def _choose_runner(actor: User, run_as: User | None) -> User:
     runner = run_as or actor
-    answers = actor.is_superuser or actor.pk in (runner.pk, runner.responsible_id)
-    if not (runner.is_service and answers):
+    is_own = runner.is_service and runner.pk == actor.pk
+    if not (is_own or answers_for(actor, runner)):
         raise PermissionDeniedError("`run_as` must be a service account that you answer for")
     return runner
 

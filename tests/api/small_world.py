@@ -17,7 +17,9 @@ from catalog.services.glossary import create_term
 from catalog.services.products import create_product
 from core.clock import utc_now
 from governance.models import AuditRecord
-from identity.models import ApiToken
+from governance.queries import principal_of
+from governance.services.break_glass import break_glass
+from identity.models import ApiToken, ExternalIdentity
 from identity.services import issue_token
 from ingestion.models import Source
 from processing.models import Pipeline, PipelineRun
@@ -33,7 +35,7 @@ from storage.models import (
 )
 from tests.factories.catalog import make_dataset, make_job
 from tests.factories.governance import World, make_grant, make_policy, make_request, make_world
-from tests.factories.identity import make_group, make_user
+from tests.factories.identity import make_group, make_service, make_user
 from tests.factories.storage import make_tiers
 
 
@@ -71,6 +73,7 @@ def make_small_world() -> SmallWorld:
     rows["version"] = DatasetVersion.objects.create(
         dataset=base.passengers, number=1, schema=[{"name": "email", "type": "string"}]
     )
+    _add_accounts(base, rows)
     _add_vocabulary(base, rows)
     _add_ingestion_and_processing(base, rows)
     _add_models(base, rows)
@@ -78,6 +81,19 @@ def make_small_world() -> SmallWorld:
     assert AuditRecord.objects.exists()
     assert ApiToken.objects.exists()
     return SmallWorld(base, outsider_of_staff, rows)
+
+
+def _add_accounts(base: World, rows: dict[str, object]) -> None:
+    rows["breaking"] = break_glass(
+        base.sales, by=principal_of(base.superuser), reason="an incident"
+    )
+    rows["robot"] = make_service("hidden-robot", responsible=base.owner)
+    rows["robot_token"] = issue_token(
+        user=rows["robot"], name="hidden-token", scopes=["read"], lifetime=timedelta(days=1)
+    )[0]
+    rows["identity"] = ExternalIdentity.objects.create(
+        user=base.owner, issuer="https://login.example.org", subject="hidden-subject"
+    )
 
 
 def _add_vocabulary(base: World, rows: dict[str, object]) -> None:

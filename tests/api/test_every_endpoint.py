@@ -84,6 +84,13 @@ OBJECTS: dict[str, dict[str, tuple[str, str]]] = {
     "api/v1/tokens/": {"pk": ("token", "pk")},
     "api/v1/users/": {"username": ("user", "username")},
     "api/v1/access-requests/": {"uuid": ("request", "uuid")},
+    "api/v1/break-glass/": {"uuid": ("breaking", "uuid")},
+    "api/v1/service-accounts/": {
+        "username": ("robot", "username"),
+        "token": ("robot_token", "pk"),
+    },
+    "break-glass/": {"uuid": ("breaking", "uuid")},
+    "identities/": {"pk": ("identity", "pk")},
     "api/v1/policies/": {"pk": ("policy", "pk")},
     "api/v1/ingestion/": {"name": ("source", "name")},
     "api/v1/models/": {"name": ("model", "dataset.name"), "version": ("model", "number")},
@@ -351,7 +358,15 @@ REFUSED_TO_STRANGERS = {
     "api/v1/policies": 403,
     **{
         f"scim/v2/{name}": 403
-        for name in ("Users", "Groups", "ServiceProviderConfig", "ResourceTypes", "Schemas")
+        for name in (
+            "Users",
+            "Groups",
+            "ServiceProviderConfig",
+            "ResourceTypes",
+            "Schemas",
+            "Me",
+            "Bulk",
+        )
     },
     **{f"scim/v2/{name}.search": 403 for name in ("", "Users/", "Groups/")},
     **{

@@ -5,8 +5,10 @@ from django.contrib.auth.models import AbstractUser
 
 from core.clock import utc_now
 from core.errors import InvalidInputError, UnauthenticatedError
+from governance.models import AuditRecord
 from identity.models import ApiToken
 from identity.services import authenticate_token, end_access, issue_token, revoke_token
+from tests.factories.governance import payload_of
 from tests.factories.identity import make_token, make_user
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +87,22 @@ def test_an_upgrade_ends_no_session_and_ending_them_ends_all():
     again = user.get_session_auth_hash()
     end_access(user)
     assert user.get_session_auth_hash() not in (plain, again)
+
+
+def test_the_use_of_a_token_that_has_ended_is_on_record_once_a_minute():
+    ada = make_user("ada")
+    expired, text = issue(ada)
+    later = expired.expires_at + timedelta(seconds=1)
+    for seconds in (0, 30, 61):
+        with pytest.raises(UnauthenticatedError):
+            authenticate_token(text, now=later + timedelta(seconds=seconds))
+    revoked, other = issue(ada, name="other")
+    revoke_token(revoked)
+    for unusable in (other, "lkw_nobody-has-ever-had-this-one-here"):
+        with pytest.raises(UnauthenticatedError):
+            authenticate_token(unusable)
+    records = AuditRecord.objects.filter(action="token.refuse").order_by("pk")
+    assert [(each.actor, each.resource) for each in records] == [("ada", "user:ada")] * 3
+    told = [(payload_of(each)["name"], payload_of(each)["reason"]) for each in records]
+    assert told == [("t", "expired"), ("t", "expired"), ("other", "revoked")]
+    assert text not in str([payload_of(each) for each in records])

@@ -13,11 +13,15 @@ from django.test import Client
 from django.urls import reverse
 
 from config.env import OidcSettings
+from core.errors import ConflictError
 from governance.models import AuditRecord
 from identity.models import ExternalIdentity, User
+from identity.services.external import unlink_external
 from identity.services.provisioning import Person, provision_user, remove_user
-from tests.factories.identity import make_group, make_service, make_user
+from tests.factories.governance import payload_of
+from tests.factories.identity import PASSWORD, make_group, make_service, make_user, page_client
 from tests.subprocesses import ROOT, free_port
+from web.lockout import ACCOUNT_AT_ADDRESS_LIMIT
 
 pytestmark = pytest.mark.django_db
 START = "/sign-in/provider/"
@@ -300,3 +304,95 @@ def test_a_second_factor_stands_behind_the_provider_too(configure, person):
     client, answer = sign_in(person("00u9"))
     assert answer["Location"] == reverse("web:sign-in-code")
     assert client.get(reverse("web:tokens")).status_code == 302
+
+
+def linked(client: Client, subject: str, **form):
+    """From the page of the account to the provider and back."""
+    to_provider = client.post(reverse("web:identity-link"), {"password": PASSWORD, **form})
+    if not to_provider.get("Location", "").startswith("http"):
+        return to_provider
+    answer = requests.post(
+        to_provider["Location"], data={"sub": subject}, allow_redirects=False, timeout=5
+    )
+    return come_back(client, answer.headers["Location"])
+
+
+def test_an_account_is_linked_by_who_shows_its_password(configure, person):
+    ada = make_user("ada")
+    client, subject = page_client(ada), person("00u7", preferred_username="whoever")
+    assert linked(client, subject, password="wrong").status_code == 400
+    assert not ExternalIdentity.objects.exists()
+    assert linked(client, subject)["Location"] == reverse("web:identities")
+    assert linked(client, subject)["Location"] == reverse("web:identities")
+    (row,) = ExternalIdentity.objects.filter(user=ada)
+    assert row.subject == "00u7"
+    records = AuditRecord.objects.filter(action="user.link-identity")
+    assert [each.actor for each in records] == ["ada"]
+    _, answer = sign_in(subject)
+    assert answer["Location"] == reverse("web:home")
+    (success,) = AuditRecord.objects.filter(action="sign-in.success")
+    assert (success.actor, payload_of(success)["via"]) == ("ada", "identity provider")
+    # And taken away again, by the password once more.
+    unlink = reverse("web:identity-unlink", args=[row.pk])
+    page = client.get(reverse("web:identities")).content.decode()
+    assert "00u7" in page
+    assert page_client(make_user()).post(unlink, {"password": PASSWORD}).status_code == 404
+    assert client.post(unlink, {"password": "wrong"}).status_code == 400
+    assert client.post(unlink, {"password": PASSWORD})["Location"] == reverse("web:identities")
+    assert not ExternalIdentity.objects.exists()
+    assert AuditRecord.objects.filter(action="user.unlink-identity", actor="ada").count() == 1
+    client, _ = sign_in(subject)
+    assert message_of(client) == NOBODY
+
+
+def test_a_person_of_the_provider_is_one_account_here(configure, person):
+    subject = person("00u8")
+    linked(page_client(make_user("ada")), subject)
+    bob = page_client(make_user("bob"))
+    assert linked(bob, subject)["Location"] == reverse("web:sign-in")
+    assert [each.user.username for each in ExternalIdentity.objects.all()] == ["ada"]
+    failure = AuditRecord.objects.get(action="sign-in.failure")
+    assert (failure.actor, payload_of(failure)["reason"]) == (
+        "bob",
+        "identity provider: ConflictError",
+    )
+
+
+def test_linking_takes_the_second_factor_and_guessing_ends(configure, person):
+    from tests.web.test_second_factor import enrolled, now_code
+
+    ada, subject = make_user("ada"), person("00u6")
+    secret, _ = enrolled(ada)
+    client = page_client(User.objects.get(pk=ada.pk))
+    assert linked(client, subject).status_code == 400
+    assert linked(client, subject, code="000000").status_code == 400
+    assert linked(client, subject, code=now_code(secret))["Location"] == reverse("web:identities")
+    for _ in range(ACCOUNT_AT_ADDRESS_LIMIT):
+        linked(client, subject, password="wrong", code="1")
+    assert linked(client, subject, code=now_code(secret)).status_code == 403
+    assert AuditRecord.objects.filter(action="sign-in.lock-out", actor="ada").count() == 1
+
+
+def test_a_link_is_not_finished_by_another_nor_much_later(configure, person, monkeypatch):
+    ada, bob, subject = make_user("ada"), make_user("bob"), person("00u5")
+    client = page_client(ada)
+    begun = client.post(reverse("web:identity-link"), {"password": PASSWORD})["Location"]
+    answer = requests.post(begun, data={"sub": subject}, allow_redirects=False, timeout=5)
+    session = client.session
+    session["oidc-link"] |= {"user": bob.pk}
+    session.save()
+    come_back(client, answer.headers["Location"])
+    monkeypatch.setattr("web.linking.LINK_SECONDS", -1)
+    linked(client, subject)
+    assert not ExternalIdentity.objects.exists()
+
+
+def test_the_only_way_in_is_not_taken_away(configure, person):
+    configure(create_users=True)
+    client, _ = sign_in(person("00u4", preferred_username="ada"))
+    row = ExternalIdentity.objects.get()
+    assert "your only way in" in client.get(reverse("web:identities")).content.decode()
+    unlink = reverse("web:identity-unlink", args=[row.pk])
+    assert client.post(unlink, {"password": "x"}).status_code == 400
+    with pytest.raises(ConflictError, match="could not sign in any more"):
+        unlink_external(row, user=row.user)

@@ -16,6 +16,7 @@ from core.errors import ConflictError, InvalidInputError
 from governance.models import AuditRecord
 from identity.models import RecoveryCode, SecondFactor
 from identity.services import second_factor as services
+from tests.factories.governance import payload_of
 from tests.factories.identity import PASSWORD, api_client, make_service, make_user, page_client
 from web.lockout import ACCOUNT_AT_ADDRESS_LIMIT
 
@@ -229,3 +230,20 @@ def test_a_changed_key_of_the_service_opens_nothing(settings):
     settings.SECRET_KEY = "another " * 8
     assert not services.is_right_code(user, now_code(secret))
     assert not services.is_right_code(user, codes[0])
+
+
+def test_what_was_shown_and_what_was_guessed_is_on_record():
+    user = make_user("ada")
+    secret, _ = enrolled(user)
+    client, _ = sign_in(user)
+    for _ in range(ACCOUNT_AT_ADDRESS_LIMIT - 1):
+        client.post(CODE, {"code": "000000"})
+    client.post(CODE, {"code": now_code(secret)})
+    told = [
+        (each.action, payload_of(each))
+        for each in AuditRecord.objects.filter(action__startswith="sign-in").order_by("pk")
+    ]
+    address = {"address": "127.0.0.1"}
+    wrong = ("sign-in.failure", {"reason": "wrong code", **address})
+    success = ("sign-in.success", {"via": "password and second factor", **address})
+    assert told == [*[wrong] * (ACCOUNT_AT_ADDRESS_LIMIT - 1), success]

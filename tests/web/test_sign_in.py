@@ -2,7 +2,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from tests.factories.identity import PASSWORD, make_user
+from governance.models import AuditRecord
+from tests.factories.governance import payload_of
+from tests.factories.identity import PASSWORD, make_user, page_client
 from web.lockout import ACCOUNT_AT_ADDRESS_LIMIT, ADDRESS_LIMIT, count_failure, is_locked_out
 
 pytestmark = pytest.mark.django_db
@@ -72,3 +74,37 @@ def test_signing_out_takes_a_post():
     assert client.get(reverse("web:sign-out")).status_code == 405
     assert client.post(reverse("web:sign-out")).status_code == 302
     assert client.get(reverse("web:home")).status_code == 302
+
+
+def told(verb: str) -> list[tuple[str, dict]]:
+    records = AuditRecord.objects.filter(action=f"sign-in.{verb}").order_by("pk")
+    return [(each.actor, payload_of(each)) for each in records]
+
+
+def test_who_comes_and_goes_is_on_record():
+    make_user("ada")
+    client = Client()
+    sign_in("ada", PASSWORD, client=client)
+    client.post(reverse("web:sign-out"), REMOTE_ADDR="10.0.0.1")
+    client.post(reverse("web:sign-out"), REMOTE_ADDR="10.0.0.1")
+    assert told("success") == [("ada", {"via": "password", "address": "10.0.0.1"})]
+    assert told("end") == [("ada", {"address": "10.0.0.1"})]
+
+
+def test_the_admins_way_out_is_the_pages_own():
+    client = page_client(make_user("root", is_staff=True, is_superuser=True))
+    assert client.post("/admin/logout/")["Location"] == reverse("web:sign-in")
+    assert told("end") == [("root", {"address": "127.0.0.1", "by_role": "superuser"})]
+
+
+def test_failures_and_the_closing_of_the_door_are_on_record_without_what_was_typed():
+    make_user("ada")
+    for _ in range(ACCOUNT_AT_ADDRESS_LIMIT + 2):
+        sign_in("ADA", "wrong")
+    sign_in("a password in the wrong field", "x", address="10.0.0.2")
+    wrong = {"reason": "wrong password", "address": "10.0.0.1"}
+    assert told("failure") == [
+        *[("ada", wrong)] * ACCOUNT_AT_ADDRESS_LIMIT,
+        ("unknown", {"reason": "wrong password", "address": "10.0.0.2"}),
+    ]
+    assert told("lock-out") == [("ada", {"what": "password", "address": "10.0.0.1"})]

@@ -7,16 +7,33 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.sites import AdminSite
 
-from web.views.session import sign_in_for_admin
+from web.views.session import sign_in_for_admin, sign_out_for_admin
 
 # Admins that libraries registered know nothing of the policy kernel.
 for _model in [*admin.site._registry]:  # noqa: SLF001 - there is no public list
     admin.site.unregister(_model)
 AdminSite.login = staticmethod(sign_in_for_admin)  # type: ignore[method-assign,assignment]
+AdminSite.logout = staticmethod(sign_out_for_admin)  # type: ignore[method-assign,assignment]
 
-from web.admin import catalog, governance, identity, policies, storage, vocabulary  # noqa: E402
+from web.admin import (  # noqa: E402
+    break_glass,
+    catalog,
+    governance,
+    identity,
+    policies,
+    storage,
+    vocabulary,
+)
 
-__all__ = ["catalog", "governance", "identity", "policies", "storage", "vocabulary"]
+__all__ = [
+    "break_glass",
+    "catalog",
+    "governance",
+    "identity",
+    "policies",
+    "storage",
+    "vocabulary",
+]
 
 for _app in ("ingestion", "processing", "serving"):
     if [*apps.get_app_config(_app).get_models()]:

@@ -8,18 +8,19 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
-from core import audit
 from identity.models import ApiToken, User
 from identity.models.token import Scope
+from identity.queries import accounts_answered_for, orphaned_accounts, service_accounts
 from identity.services import end_access, issue_token, revoke_token
 from identity.services.second_factor import reset
+from identity.services.tokens import record_token
 from web.access import current_user
 from web.admin.base import StaffAdmin, is_staff, is_superuser, record_change
 from web.forms.token import LIFETIMES
@@ -36,13 +37,30 @@ class StaffViewMixin:
         return False
 
 
+class OrphanFilter(admin.SimpleListFilter):
+    """Service accounts whose owners have left: somebody must answer for them, or end them."""
+
+    title = "owner"
+    parameter_name = "orphaned"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        del request, model_admin
+        return [("1", "has left")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        del request
+        if self.value() != "1":
+            return queryset
+        return queryset.filter(pk__in=orphaned_accounts().values("pk"))
+
+
 @admin.register(User)
 class UserAdmin(StaffViewMixin, StaffAdmin, DjangoUserAdmin[User]):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ["username", "first_name", "last_name", "is_active", "is_staff", "is_service"]
-    list_filter = ["is_active", "is_staff", "is_service"]
+    list_filter = ["is_active", "is_staff", "is_service", OrphanFilter]
     search_fields = ["username", "first_name", "last_name"]
     ordering = ["username"]
     filter_horizontal = ["groups"]
@@ -53,7 +71,7 @@ class UserAdmin(StaffViewMixin, StaffAdmin, DjangoUserAdmin[User]):
         ("Person", {"fields": ["first_name", "last_name", "email"]}),
         ("Facts for policies", {"fields": ["groups", "attributes"]}),
         ("Account", {"fields": ["is_active", "is_staff", "is_superuser"]}),
-        ("Service account", {"fields": ["is_service", "responsible"]}),
+        ("Service account", {"fields": ["is_service", "responsible", "responsible_group"]}),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     ]
 
@@ -85,6 +103,11 @@ class UserAdmin(StaffViewMixin, StaffAdmin, DjangoUserAdmin[User]):
         for user in queryset:
             reset(user, actor=current_user(request).username)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Groups and attributes give access, which nobody gives to themselves."""
+        own = ["groups", "attributes"] if obj is not None and obj == request.user else []
+        return [*super().get_readonly_fields(request, obj), *own]
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """A steward sees a name, and neither address nor attributes."""
         if is_superuser(request):
@@ -96,6 +119,7 @@ class UserAdmin(StaffViewMixin, StaffAdmin, DjangoUserAdmin[User]):
 class GroupAdmin(StaffViewMixin, StaffAdmin):
     list_display = ["name"]
     search_fields = ["name"]
+    ordering = ["name"]
     fields = ["name"]
 
 
@@ -114,7 +138,7 @@ class TokenAdminForm(forms.ModelForm[ApiToken]):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(StaffAdmin):
-    """One's own tokens; superusers also make and revoke those of service accounts."""
+    """One's own tokens, and those of the service accounts that one answers for: superusers answer for all."""
 
     form = TokenAdminForm
     list_display = ["name", "user", "hint", "expires_at", "revoked_at", "last_used_at"]
@@ -124,11 +148,17 @@ class ApiTokenAdmin(StaffAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         tokens: QuerySet[Any] = super().get_queryset(request)
-        return tokens if is_superuser(request) else tokens.filter(user=current_user(request))
+        if is_superuser(request):
+            return tokens
+        user = current_user(request)
+        return tokens.filter(
+            Q(user=user.pk) | Q(user__in=accounts_answered_for(user).order_by().values("pk"))
+        )
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        mine = obj is None or obj.user_id == request.user.pk
-        return is_staff(request) and (mine or is_superuser(request))
+        if not is_staff(request):
+            return False
+        return obj is None or self.get_queryset(request).filter(pk=obj.pk).exists()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return is_staff(request)
@@ -152,12 +182,13 @@ class ApiTokenAdmin(StaffAdmin):
         return ["user", "name", "hint", "created_at", "expires_at", "revoked_at", "last_used_at"]
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """A token for oneself; for programs only by a superuser, who thereby never becomes another person."""
+        """A token for oneself, or for a program that one answers for: nobody becomes another person thereby."""
         if db_field.name == "user":
-            allowed = User.objects.filter(pk=current_user(request).pk)
-            if is_superuser(request):
-                allowed = allowed | User.objects.filter(is_service=True, is_active=True)
-            kwargs |= {"queryset": allowed, "initial": request.user.pk}
+            user = current_user(request)
+            mine = service_accounts() if is_superuser(request) else accounts_answered_for(user)
+            programs = mine.filter(is_active=True).order_by().values("pk")
+            allowed = User.objects.filter(Q(pk=user.pk) | Q(pk__in=programs))
+            kwargs |= {"queryset": allowed, "initial": user.pk}
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: Any) -> None:
@@ -172,7 +203,7 @@ class ApiTokenAdmin(StaffAdmin):
         # The form's own unsaved instance becomes the saved one, for Django's log entry.
         obj.__dict__.update(token.__dict__)
         request._new_token_text = secret  # type: ignore[attr-defined]  # noqa: SLF001
-        _record(request, token, "create")
+        record_token(token, "create", actor=current_user(request).username)
 
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
@@ -192,13 +223,4 @@ class ApiTokenAdmin(StaffAdmin):
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         for token in queryset:
             revoke_token(token)
-            _record(request, token, "revoke")
-
-
-def _record(request: HttpRequest, token: ApiToken, verb: str) -> None:
-    audit.record(
-        actor=current_user(request).username,
-        action=f"token.{verb}",
-        resource=f"user:{token.user.username}",
-        payload={"name": token.name, "scopes": token.scopes},
-    )
+            record_token(token, "revoke", actor=current_user(request).username)

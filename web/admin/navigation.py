@@ -30,6 +30,7 @@ FOR_STAFF: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             ("Domain grants to people", "person", "governance_domainusergrant"),
             ("Domain grants to groups", "group", "governance_domaingroupgrant"),
             ("Declassifications", "lock_open", "governance_declassification"),
+            ("Broken glass", "e911_emergency", "governance_breakglass"),
         ),
     ),
     (

@@ -26,8 +26,9 @@ from catalog.services.products import (
 )
 from catalog.services.tags import tag_dataset, tag_field, untag_dataset, untag_field
 from core.errors import InvalidInputError
+from governance.services.grants import require_other_owner
 from identity.models import User
-from web.access import current_user
+from web.access import current_user, viewer_of
 from web.admin.base import record_change
 
 
@@ -38,6 +39,8 @@ def save_rows(request: HttpRequest, formset: Any) -> None:
     for row in formset.deleted_objects:
         _remove_row(request, row, actor=actor)
     for row in formset.new_objects:
+        if isinstance(row, DatasetOwner):
+            require_other_owner(viewer_of(request).principal, row.dataset, _subject(row))
         _add_row(row, actor=actor)
     for row, changed in formset.changed_objects:
         row.save(update_fields=changed)

@@ -6,9 +6,8 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
-from web.lockout import count_failure, forget_failures, is_locked_out
-
-LOCKED_OUT = "too many failed attempts; try again in 15 minutes"
+from web.guessing import LOCKED_OUT, address_of, note_failure
+from web.lockout import forget_failures, is_locked_out
 
 
 class SignInForm(AuthenticationForm):
@@ -27,14 +26,13 @@ class SignInForm(AuthenticationForm):
     def clean(self) -> dict[str, Any]:
         """Check the lock before the password: a locked door costs no password hash and tells nothing."""
         username = self.cleaned_data.get("username") or ""
-        # The peer's own address: forwarded headers can be written by anybody.
-        address = self.request.META.get("REMOTE_ADDR", "") if self.request else ""
+        address = address_of(self.request)
         if is_locked_out(username=username, address=address):
             raise ValidationError(LOCKED_OUT, code="locked-out")
         try:
             cleaned = super().clean()
         except ValidationError:
-            count_failure(username=username, address=address)
+            note_failure(username, address=address)
             raise
         if self.get_user() is not None:
             forget_failures(username=username, address=address)

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from governance.glass import may_break_glass
 from governance.models import AccessRequest, RequestState
 from governance.policy.types import Action
 from web import dataset_view
@@ -23,7 +24,8 @@ def dataset_page(request: HttpRequest, uuid: UUID) -> HttpResponse:
         dataset=dataset, requester=current_user(request), state=RequestState.PENDING
     ).first()
     if not may(request, Action.VIEW_METADATA, dataset):
-        brief = {"dataset": dataset, "pending": pending}
+        breaks = may_break_glass(current_user(request))
+        brief = {"dataset": dataset, "pending": pending, "breaks": breaks}
         return render(request, "web/dataset_brief.html", brief)
     fields = dataset_view.field_rows(dataset, viewer_of(request).facts)
     decision = decide(request, Action.READ, dataset)
@@ -44,5 +46,6 @@ def dataset_page(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "sample": read_sample(current_user(request), dataset, decision),
         "manages": manages and current_user(request).is_staff,
         "pending": pending,
+        "breaks": not sees_all and may_break_glass(current_user(request)),
     }
     return render(request, "web/dataset.html", context)

@@ -12,13 +12,12 @@ from django.shortcuts import redirect, render
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_http_methods, require_POST
 
-from core.errors import InvalidInputError, PermissionDeniedError
+from core.errors import InvalidInputError
 from identity.models import SecondFactor, User
 from identity.services import second_factor as services
 from web.access import current_user
 from web.forms.second_factor import CodeForm, EnrolForm
-from web.forms.sign_in import LOCKED_OUT
-from web.lockout import codes_of, count_failure, is_locked_out
+from web.guessing import counted_code
 from web.sign_in import VERIFIED
 
 _SECRET = "second-factor-secret"  # noqa: S105 - the name of a session's member
@@ -80,17 +79,11 @@ def _go_on(request: HttpRequest, user: User) -> None:
 @contextmanager
 def _counted(request: HttpRequest, user: User) -> Iterator[str]:
     """The code of the form; wrong ones are counted, as at the sign-in."""
-    who = {"username": user.username, "address": request.META["REMOTE_ADDR"]}
-    if is_locked_out(**codes_of(**who)):
-        raise PermissionDeniedError(LOCKED_OUT)
-    form = CodeForm(request.POST)
-    if not form.is_valid():
-        raise InvalidInputError("`code` is missing or too long")
-    try:
+    with counted_code(request, user):
+        form = CodeForm(request.POST)
+        if not form.is_valid():
+            raise InvalidInputError("`code` is missing or too long")
         yield form.cleaned_data["code"]
-    except InvalidInputError:
-        count_failure(**codes_of(**who))
-        raise
 
 
 def _qr(uri: str) -> str:

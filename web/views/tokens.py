@@ -7,10 +7,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from core import audit
 from core.clock import utc_now
 from identity.models import ApiToken
 from identity.services import issue_token, revoke_token
+from identity.services.tokens import record_token
 from web.access import current_user
 from web.forms.token import TokenForm
 
@@ -32,12 +32,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
                 scopes=form.cleaned_data["scopes"],
                 lifetime=form.lifetime,
             )
-            audit.record(
-                actor=user.username,
-                action="token.create",
-                resource=f"user:{user.username}",
-                payload={"name": token.name, "scopes": token.scopes},
-            )
+            record_token(token, "create", actor=user.username)
         form = TokenForm(user=user)
     tokens = list(ApiToken.objects.filter(user=user)[:SHOWN])
     return render(
@@ -55,11 +50,6 @@ def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     token = get_object_or_404(ApiToken, pk=pk, user=user)
     with transaction.atomic():
         revoke_token(token)
-        audit.record(
-            actor=user.username,
-            action="token.revoke",
-            resource=f"user:{user.username}",
-            payload={"name": token.name},
-        )
+        record_token(token, "revoke", actor=user.username)
     messages.success(request, f"The token {token.name} is revoked.")
     return redirect("web:tokens")

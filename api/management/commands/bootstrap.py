@@ -12,6 +12,7 @@ from core import audit
 from identity.models import ApiToken, User
 from identity.models.token import Scope, hash_token
 from identity.services import issue_token
+from identity.services.tokens import record_token
 from storage.services.locations import ensure_default_locations_and_tiers
 
 WORKER_NAME = "lakewarden-worker"
@@ -50,19 +51,14 @@ class Command(BaseCommand):
         raw = os.environ.get("LAKEWARDEN_ADMIN_TOKEN")
         if not raw or ApiToken.objects.filter(digest=hash_token(raw)).exists():
             return
-        issue_token(
+        token, _ = issue_token(
             user=admin,
             name="bootstrap",
             scopes=Scope.values,
             lifetime=ADMIN_TOKEN_LIFETIME,
             raw=raw,
         )
-        audit.record(
-            actor="system",
-            action="token.create",
-            resource=f"user:{admin.username}",
-            payload={"name": "bootstrap"},
-        )
+        record_token(token, "create", actor="system")
 
     def _ensure_worker(self, admin: User | None) -> None:
         worker, created = User.objects.get_or_create(

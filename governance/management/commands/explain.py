@@ -24,7 +24,7 @@ class Command(BaseCommand):
         user = User.objects.filter(username=options["user"]).first()
         if user is None:
             raise CommandError(f"there is no user `{options['user']}`")
-        dataset = _find(options["dataset"])
+        dataset = find_dataset(options["dataset"])
         principal = principal_of(user, purpose=options["purpose"])
         facts = load_facts(principal)
         for action in [Action(options["action"])] if options["action"] else Action:
@@ -45,7 +45,8 @@ class Command(BaseCommand):
             self.stdout.write(f"  column {rule.name} ({rule.type}){mask}{when}")
 
 
-def _find(text: str) -> Dataset:
+def find_dataset(text: str) -> Dataset:
+    """The dataset of `namespace:name` or of a UUID; CommandError where there is none."""
     namespace, _, name = text.rpartition(":")
     found = Dataset.objects.filter(namespace=namespace, name=name).first() if namespace else None
     if found is None and len(text) == len("00000000-0000-0000-0000-000000000000"):

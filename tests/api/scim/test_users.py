@@ -274,3 +274,12 @@ def test_a_provider_cannot_be_talked_into_another_host(scim_token):
     made = provider.make_user("ada")
     answer = provider.send("GET", f"/Users/{made['id']}", **{"X-Forwarded-Host": "evil.example"})
     assert answer.json()["meta"]["location"] == made["meta"]["location"]
+
+
+def test_what_is_not_offered_is_answered_501_as_the_configuration_says(provider):
+    assert provider.get("/ServiceProviderConfig").json()["bulk"]["supported"] is False
+    for method, path in (("get", "/Me"), ("patch", "/Me"), ("delete", "/Me"), ("post", "/Bulk")):
+        answer = provider.send(method, path)
+        assert (path, answer.status_code, answer["Content-Type"]) == (path, 501, SCIM_JSON)
+        assert answer.json()["status"] == "501"
+    assert Client().get(f"{ROOT}/Me").status_code == 401
