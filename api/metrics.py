@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from catalog.models import Dataset, Run
 from core.clock import utc_now
-from governance.models import AccessRequest, AuditRecord, BreakGlass
+from governance.models import AccessRequest, AuditRecord, BreakGlass, ReviewItem, ReviewState
 from identity.queries import orphaned_accounts
 from ingestion.models import Source
 from storage.models import Movement
@@ -81,6 +81,12 @@ class StateCollector(Collector):
             "Movements between tiers by state",
             Movement.objects.all(),
             "state",
+        )
+        yield self._grouped(
+            "lakewarden_reviews",
+            "Findings that are not settled, by kind",
+            ReviewItem.objects.exclude(state=ReviewState.RESOLVED),
+            "kind",
         )
         failing = GaugeMetricFamily(
             "lakewarden_failing_sources", "Enabled sources whose last landing failed"

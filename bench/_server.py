@@ -73,8 +73,8 @@ def _tree(root: int) -> list[int]:
 
 
 @contextmanager
-def own_server(*, threads: int = 8) -> Iterator[Server]:
-    """A granian worker over an empty database, both gone at the end."""
+def own_server(*, threads: int = 8, workers: int = 1) -> Iterator[Server]:
+    """Granian with so many worker processes over an empty database, all gone at the end."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     import django
 
@@ -86,7 +86,7 @@ def own_server(*, threads: int = 8) -> Iterator[Server]:
     connection.settings_dict["TEST"]["NAME"] = name
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
-        with _granian(name, threads=threads) as (url, process_id):
+        with _granian(name, threads=threads, workers=workers) as (url, process_id):
             yield Server(url, _token(), process_id, _postmaster())
     finally:
         connection.creation.destroy_test_db(former, verbosity=0)
@@ -111,7 +111,7 @@ def _postmaster() -> int:
 
 
 @contextmanager
-def _granian(database: str, *, threads: int) -> Iterator[tuple[str, int]]:
+def _granian(database: str, *, threads: int, workers: int) -> Iterator[tuple[str, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -123,7 +123,7 @@ def _granian(database: str, *, threads: int) -> Iterator[tuple[str, int]]:
         *("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
         *(
             "--workers",
-            "1",
+            str(workers),
             "--blocking-threads",
             str(threads),
             "--no-ws",

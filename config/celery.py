@@ -30,6 +30,7 @@ app.conf.beat_schedule = {
     "mark-orphans": {"task": "identity.mark_orphans", "schedule": 60.0},
     "trim-edge-log": {"task": "catalog.trim_edge_log", "schedule": crontab(minute=23)},
     "trim-fact-log": {"task": "governance.trim_fact_log", "schedule": 300.0},
+    "raise-reviews": {"task": "governance.raise_reviews", "schedule": 10.0},
     "seal-audit": {"task": "governance.seal_audit", "schedule": 2.0},
     "sweep-sources": {
         "task": "ingestion.sweep_sources",

@@ -5,7 +5,7 @@ that a field had influence, not that its values are there (OpenLineage, columnLi
 serves both questions: which labels do these fields inherit, and which datasets bear this label.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from django.db import connection
 from django.db.models.expressions import RawSQL
@@ -34,6 +34,26 @@ WITH RECURSIVE upstream(source_id, target_id) AS (
 SELECT source_id, target_id FROM upstream
 """  # noqa: S608  # assembled from constants of this module only
 
+# Of these edges the carrying ones, between fields that no older edge connects.
+_NEW_CARRIERS = f"""
+SELECT DISTINCT e.source_id, e.target_id FROM catalog_fieldedge e
+WHERE e.id = ANY(%(edges)s) AND {_CARRYING} AND NOT EXISTS (
+    SELECT 1 FROM catalog_fieldedge o
+    WHERE o.source_id = e.source_id AND o.target_id = e.target_id AND o.valid_to IS NULL AND o.type <> 'INDIRECT'
+      AND NOT o.id = ANY(%(edges)s))
+"""  # noqa: S608  # assembled from constants of this module only
+
+# The given fields and all that is derived from them.
+_DOWNSTREAM_FIELDS = f"""
+WITH RECURSIVE downstream(field_id) AS (
+    SELECT unnest(%s::bigint[])
+  UNION
+    SELECT e.target_id FROM downstream d JOIN catalog_fieldedge e ON e.source_id = d.field_id
+    WHERE {_CARRYING}
+)
+SELECT field_id FROM downstream
+"""  # noqa: S608  # assembled from constants of this module only
+
 # Datasets with a field that bears a tag of which the name fits a pattern, declared or inherited.
 _LABELLED_DATASETS = f"""
 WITH RECURSIVE labelled(field_id) AS (
@@ -50,20 +70,48 @@ WHERE f.removed_at IS NULL
 
 def inherited_labels(fields: Sequence[int]) -> LabelPaths:
     """For these fields (ids), the tags that each inherits, with the ids of the fields that it came through."""
-    if not fields:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_UPSTREAM_EDGES, [list(fields)])
-        edges = [FieldEdge(source, target) for source, target in cursor.fetchall()]
+    edges = carrying_edges(fields)
     if not edges:
         return {}
-    sources = {edge.source for edge in edges}
+    closed = close_labels(edges, declared_labels({edge.source for edge in edges} | set(fields)))
+    return {field: closed[field] for field in fields if field in closed}
+
+
+def carrying_edges(fields: Collection[int]) -> list[FieldEdge]:
+    """Every edge that labels flow along on their way to these fields (ids)."""
+    if not fields:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_UPSTREAM_EDGES, [list(fields)])
+        return [FieldEdge(source, target) for source, target in cursor.fetchall()]
+
+
+def declared_labels(fields: Collection[int]) -> dict[int, list[str]]:
+    """The tags on these fields (ids) themselves, by field."""
     declared: dict[int, list[str]] = {}
-    rows = FieldTag.objects.filter(field__in=sources | set(fields))
+    rows = FieldTag.objects.filter(field__in=fields)
     for key, tag in rows.values_list("field_id", "tag__name"):
         declared.setdefault(key, []).append(tag)
-    closed = close_labels(edges, declared)
-    return {field: closed[field] for field in fields if field in closed}
+    return declared
+
+
+def new_label_carriers(edges: Collection[int]) -> list[FieldEdge]:
+    """Of these edges (ids) those from a field that bears a label to one that nothing else connects with it."""
+    if not edges:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_NEW_CARRIERS, {"edges": list(edges)})
+        found = [FieldEdge(source, target) for source, target in cursor.fetchall()]
+    sources = sorted({edge.source for edge in found})
+    bearing = {*inherited_labels(sources), *declared_labels(sources)}
+    return [edge for edge in found if edge.source in bearing]
+
+
+def downstream_fields(fields: Collection[int]) -> set[int]:
+    """These fields (ids) and all to which labels flow from them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DOWNSTREAM_FIELDS, [list(fields)])
+        return {field for (field,) in cursor.fetchall()}
 
 
 def labelled_datasets(patterns: Iterable[str]) -> RawSQL:

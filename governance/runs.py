@@ -1,33 +1,53 @@
 """Which jobs, runs and raw events a principal may see: they show themselves by the datasets that they use.
 
 A job that uses no dataset, or a run that used none, is shown to who sent events of it (of a job: of its newest run),
-and to administrators: there is no dataset by which to decide. What these functions leave out is neither listed nor counted.
+and to administrators: there is no dataset by which to decide. An administrator sees all others too, unless a policy in
+force denies them something: then they see what anybody sees who may discover the same datasets. What these functions leave out is neither listed nor counted.
 """
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from catalog.models import Dataset, DatasetEdge, Job, Run, RunDataset, RunEvent
 from catalog.queries.job_pages import present_jobs
+from core.clock import utc_now
+from governance.effective import shared_facts
+from governance.policy.predicates import NOTHING
+from governance.policy.restrict import bounds
 from governance.policy.types import Action, Principal
 
-__all__ = ["sees_everything", "visible_events", "visible_jobs", "visible_runs"]
+__all__ = ["is_unhindered", "sees_everything", "visible_events", "visible_jobs", "visible_runs"]
 
 
 def sees_everything(principal: Principal) -> bool:
-    """Whether the principal is an administrator whose token, if any, may read."""
-    return (
-        principal.is_superuser and principal.is_active and principal.token_allows(Action.DISCOVER)
-    )
+    """Whether the principal is an administrator whose token, if any, may read, and whom no policy keeps from anything."""
+    return is_unhindered(principal, Action.VIEW_METADATA)
+
+
+def is_unhindered(principal: Principal, action: Action) -> bool:
+    """Whether the principal is an administrator whom no policy in force denies `action` on any dataset.
+
+    An explicit deny wins over being a superuser here as everywhere.
+    """
+    if not _is_administrator(principal, action):
+        return False
+    facts = shared_facts().with_grants((), now=utc_now())
+    return bounds(principal, action, facts).denied == NOTHING
+
+
+def _is_administrator(principal: Principal, action: Action = Action.DISCOVER) -> bool:
+    return principal.is_superuser and principal.is_active and principal.token_allows(action)
 
 
 def visible_jobs(principal: Principal, *, visible: QuerySet[Dataset]) -> QuerySet[Job]:
     """The jobs that the principal may know of; `visible` are the datasets that they may discover."""
     if sees_everything(principal):
         return present_jobs(Job.objects.all())
+    unlinked = Q(~Exists(DatasetEdge.objects.filter(job=OuterRef("pk"))))
     newest = Run.objects.filter(job=OuterRef(OuterRef("pk")), started_at__isnull=False)
-    mine = ~Exists(DatasetEdge.objects.filter(job=OuterRef("pk"))) & Exists(
-        _sent_by(principal).filter(run_id=Subquery(newest.order_by("-started_at").values("pk")[:1]))
+    sent = _sent_by(principal).filter(
+        run_id=Subquery(newest.order_by("-started_at").values("pk")[:1])
     )
+    mine = unlinked if _is_administrator(principal) else unlinked & Exists(sent)
     return present_jobs(Job.objects.filter(_uses(visible, job=OuterRef("pk")) | mine))
 
 
@@ -38,7 +58,9 @@ def visible_runs(principal: Principal, *, visible: QuerySet[Dataset]) -> QuerySe
         return found
     used = RunDataset.objects.filter(run=OuterRef("pk"))
     used_visible = Exists(used.filter(dataset__in=_keys(visible)))
-    mine = Exists(_sent_by(principal).filter(run_id=OuterRef("pk")))
+    mine = Q(Exists(_sent_by(principal).filter(run_id=OuterRef("pk"))))
+    if _is_administrator(principal):
+        mine |= Q(~Exists(DatasetEdge.objects.filter(job=OuterRef("job"))))
     return found.filter(
         (used_visible & _uses(visible, job=OuterRef("job")))
         | (~Exists(used) & (_uses(visible, job=OuterRef("job")) | mine))

@@ -5,8 +5,10 @@ from django.db import connection, transaction
 
 from governance.effective.log import trim_fact_log
 from governance.services.audit import seal_all
+from governance.services.filter_reviews import review_filters
 from governance.services.glass_alerts import remind_of_reviews, tell_of_broken_glass
 from governance.services.grants import expire_grants
+from governance.services.label_reviews import review_labels
 
 
 @shared_task(name="governance.expire_grants")
@@ -32,3 +34,9 @@ def trim_fact_log_task() -> int:
 def tell_of_broken_glass_task() -> int:
     """Write to those who answer for what was read in an emergency, and about reviews that nobody closed in time."""
     return tell_of_broken_glass() + remind_of_reviews()
+
+
+@shared_task(name="governance.raise_reviews")
+def raise_reviews_task() -> int:
+    """Raise what the last commits brought about that somebody should look at: labels that travelled, filters that broke."""
+    return review_labels() + review_filters()

@@ -1,14 +1,15 @@
 """What the dataset page shows of one dataset, gathered in a fixed number of queries."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
 
 from catalog.models import Dataset, DatasetEdge, Field, Run
+from governance.explanations import Step, label_origins
 from governance.facts import load_resource
-from governance.policy.types import Decision, Facts, FieldInfo
+from governance.policy.types import Decision, Facts, FieldInfo, Principal
 from storage.models import CollectionObject, DataFile, Movement, MovementState
 from storage.queries import tier_summary
 
@@ -19,11 +20,11 @@ FILES_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class FieldRow:
-    """A field with the labels it bears: declared on it, or inherited along lineage."""
+    """A field with the labels it bears: declared on it, or inherited along lineage with the way that each came."""
 
     field: Field
     declared: tuple[str, ...]
-    inherited: tuple[str, ...]
+    inherited: tuple[tuple[str, tuple[Step, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +37,23 @@ class TierRow:
     share: int
 
 
-def field_rows(dataset: Dataset, facts: Facts) -> list[FieldRow]:
+def field_rows(dataset: Dataset, principal: Principal, facts: Facts) -> list[FieldRow]:
     """The present fields in order, with their labels as the kernel sees them."""
+    origins = label_origins(principal, dataset, facts=facts)
+    ways = {(each.field, each.tag): each.steps for each in origins}
     resource = load_resource(dataset, domains=facts.domains)
     infos = {info.name: info for info in resource.fields}
     fields = Field.objects.present().filter(dataset=dataset).prefetch_related("field_tags__tag")
-    return [_field_row(field, infos.get(field.name)) for field in fields]
+    return [_field_row(field, infos.get(field.name), ways) for field in fields]
 
 
-def _field_row(field: Field, info: FieldInfo | None) -> FieldRow:
+def _field_row(
+    field: Field, info: FieldInfo | None, ways: Mapping[tuple[str, str], tuple[Step, ...]]
+) -> FieldRow:
     declared = {each.tag.name for each in field.field_tags.all()}
     labels = info.tags if info is not None else frozenset()
-    return FieldRow(field, tuple(sorted(declared)), tuple(sorted(labels - declared)))
+    inherited = ((tag, ways.get((field.name, tag), ())) for tag in sorted(labels - declared))
+    return FieldRow(field, tuple(sorted(declared)), tuple(inherited))
 
 
 def tier_rows(dataset: Dataset) -> list[TierRow]:

@@ -15,11 +15,14 @@ from api.iceberg.credentials import (
 )
 from api.iceberg.errors import JSON
 from api.iceberg.requests import Caller
-from api.iceberg.restrictions import is_unrestricted, read_restrictions
+from api.iceberg.restrictions import is_unrestricted, lost_columns, read_restrictions
 from core import audit
 from governance.policy.types import Decision
 from storage.models import IcebergTable
 from storage.tables.documents import TableDocument
+
+# Names of columns as JSON: what the caller may read in part, by the governed read, and an engine cannot show.
+LOST_COLUMNS = "lakewarden.lost-columns"
 
 
 def load_table_response(
@@ -38,6 +41,8 @@ def load_table_response(
     vended = may_have_credentials(caller, asked=asked, unrestricted=unrestricted)
     _record_load(caller, document.table, decision, unrestricted=unrestricted, vended=vended)
     members = {**connection_members(document.table.location, vended=vended), **extra}
+    if lost := lost_columns(decision):
+        members["config"] = {**members["config"], LOST_COLUMNS: orjson.dumps(lost).decode()}
     return document_response(document, members)
 
 
@@ -79,6 +84,7 @@ def _record_load(
             "restricted": not unrestricted,
             "credentials": vended,
             "reasons": [reason.text for reason in decision.reasons],
+            "lost_columns": list(lost_columns(decision)),
             "snapshot_id": table.current_snapshot_id,
         },
     )

@@ -46,6 +46,11 @@ def read_restrictions(decision: Decision, schema: Schema) -> dict[str, Any]:
     return restrictions
 
 
+def lost_columns(decision: Decision) -> tuple[str, ...]:
+    """The columns that the caller may read in some rows, and that an engine hides in all: one filter is all it takes."""
+    return () if decision.obligations is None else decision.obligations.narrowed()[1]
+
+
 def _action(field: NestedField, masks: dict[str, Mask | None]) -> Mask | None:
     if field.name in masks:
         return masks[field.name]

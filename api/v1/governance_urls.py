@@ -10,10 +10,11 @@ from api.v1.audit import (
     AuditVerificationView,
 )
 from api.v1.break_glass import BreakGlassViewSet
-from api.v1.grants import DecisionView, GrantsView, GrantView
+from api.v1.grants import DecisionView, GrantsView, GrantView, LabelOriginsView
 from api.v1.identity import GroupViewSet, MeView, TokenViewSet, UserViewSet
 from api.v1.policies import PolicyViewSet
 from api.v1.requests import AccessRequestViewSet
+from api.v1.reviews import ReviewViewSet
 from api.v1.service_accounts import ServiceAccountViewSet
 from api.v1.stewards import StewardView
 
@@ -24,6 +25,7 @@ router.register("users", UserViewSet, basename="user")
 router.register("service-accounts", ServiceAccountViewSet, basename="service-account")
 router.register("access-requests", AccessRequestViewSet, basename="access-request")
 router.register("break-glass", BreakGlassViewSet, basename="break-glass")
+router.register("reviews", ReviewViewSet, basename="review")
 router.register("policies", PolicyViewSet, basename="policy")
 router.register("audit/records", AuditRecordViewSet, basename="audit-record")
 
@@ -34,6 +36,7 @@ urlpatterns = [
     path(
         "catalog/datasets/<uuid:uuid>/decisions", DecisionView.as_view(), name="dataset-decisions"
     ),
+    path("catalog/datasets/<uuid:uuid>/labels", LabelOriginsView.as_view(), name="dataset-labels"),
     path(
         "catalog/domains/<slug:slug>/stewards/users/<str:name>",
         StewardView.as_view(),

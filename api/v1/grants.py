@@ -1,5 +1,6 @@
 """Grants: what one holds, what one may hand out, and the decision explained."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,9 @@ from rest_framework.views import APIView
 from api.principal import caller
 from catalog.models import Dataset, Domain
 from core.errors import InvalidInputError, NotFoundError
-from governance.facts import VERB_BY_ACTION
+from governance.explanations import changes_to_allow, label_origins
+from governance.facts import VERB_BY_ACTION, load_facts
+from governance.policy.counterfactual import Change
 from governance.policy.types import Action, Decision, Principal
 from governance.queries import (
     decide_on,
@@ -116,19 +119,49 @@ class DecisionView(APIView):
     @extend_schema(responses={200: dict})
     def get(self, request: Request, uuid: UUID) -> Response:
         principal = caller(request)
-        dataset = get_visible_dataset(principal, uuid)
+        facts = load_facts(principal)
+        dataset = get_visible_dataset(principal, uuid, facts=facts)
         answers = {
-            str(each): explain(decide_on(principal, each, dataset)) for each in VERB_BY_ACTION
+            str(each): explain(
+                decide_on(principal, each, dataset, facts=facts),
+                changes_to_allow(principal, each, dataset, facts=facts),
+            )
+            for each in VERB_BY_ACTION
         }
         return Response({"dataset": str(dataset.uuid), "decisions": answers})
 
 
-def explain(decision: Decision) -> dict[str, Any]:
-    """A decision with its reasons and obligations, as JSON."""
+class LabelStepSerializer(serializers.Serializer[Any]):
+    dataset = serializers.UUIDField()
+    name = serializers.CharField(help_text="namespace:name of the dataset")
+    field = serializers.CharField()
+
+
+class LabelOriginSerializer(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    tag = serializers.CharField()
+    steps = LabelStepSerializer(many=True)
+
+
+class LabelOriginsView(APIView):
+    """The labels that the dataset's columns inherit along lineage, each with the way it came."""
+
+    @extend_schema(responses=LabelOriginSerializer(many=True))
+    def get(self, request: Request, uuid: UUID) -> Response:
+        principal = caller(request)
+        dataset = get_visible_dataset(principal, uuid, action=Action.VIEW_METADATA)
+        found = label_origins(principal, dataset)
+        return Response(LabelOriginSerializer(found, many=True).data)
+
+
+def explain(decision: Decision, changes: Iterable[Change]) -> dict[str, Any]:
+    """A decision with its reasons and obligations, and what would have to change where it denies, as JSON."""
     answer: dict[str, Any] = {
         "effect": decision.effect,
         "reasons": [{"kind": each.kind, "text": each.text} for each in decision.reasons],
     }
+    if not decision.allowed:
+        answer["would_allow"] = [{"kind": each.kind, "text": each.text} for each in changes]
     if decision.obligations is not None:
         answer["row_filter"] = decision.obligations.row_filter
         answer["columns"] = [

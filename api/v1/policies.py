@@ -13,7 +13,7 @@ from api.principal import caller
 from core.errors import InvalidInputError, PermissionDeniedError
 from governance.facts import load_facts
 from governance.models import PolicyVersion
-from governance.policy.documents import parse_policy
+from governance.policy.documents import json_schema, parse_policy
 from governance.policy.errors import PolicyDocumentError
 from governance.policy.types import Facts, Principal
 from governance.services.policies import (
@@ -73,6 +73,13 @@ class PolicyViewSet(
             raise InvalidInputError("the body must be a policy document, an object")
         row = save_policy_draft(request.data, by=caller(request))
         return Response(PolicyVersionSerializer(row).data, status.HTTP_201_CREATED)
+
+    @extend_schema(responses={200: dict})
+    @action(detail=False, pagination_class=None, url_path="schema")
+    def document_schema(self, request: Request) -> Response:
+        """The JSON Schema of a policy document."""
+        del request
+        return Response(json_schema())
 
     @extend_schema(request=None, responses=PolicyVersionSerializer)
     @action(detail=True, methods=["post"])

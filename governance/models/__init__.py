@@ -13,6 +13,7 @@ from governance.models.grant import (
 from governance.models.label import Declassification
 from governance.models.policy import Policy, PolicyStatus, PolicyVersion
 from governance.models.request import AccessRequest, RequestState
+from governance.models.review import ReviewItem, ReviewKind, ReviewMark, ReviewState
 
 __all__ = [
     "AccessRequest",
@@ -32,5 +33,9 @@ __all__ = [
     "PolicyStatus",
     "PolicyVersion",
     "RequestState",
+    "ReviewItem",
+    "ReviewKind",
+    "ReviewMark",
+    "ReviewState",
     "Verdict",
 ]

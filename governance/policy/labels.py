@@ -75,3 +75,78 @@ def _path(field: EntityId, came_from: Mapping[EntityId, EntityId]) -> tuple[Enti
     while path[-1] in came_from:
         path.append(came_from[path[-1]])
     return tuple(reversed(path))
+
+
+class LabelClosure:
+    """Which labels each field bears, kept right edge by edge: always what `close_labels` says of the edges there are.
+
+    An edge costs what it changes and no more. The declared labels do not change.
+    """
+
+    def __init__(
+        self, edges: Iterable[FieldEdge], declared: Mapping[EntityId, Iterable[str]]
+    ) -> None:
+        self._followers: dict[EntityId, set[EntityId]] = defaultdict(set)
+        self._sources: dict[EntityId, set[EntityId]] = defaultdict(set)
+        # By tag, by field that bears it: the field that it came from, or None where it is declared.
+        self._came_from: dict[str, dict[EntityId, EntityId | None]] = defaultdict(dict)
+        for field, tags in declared.items():
+            for tag in tags:
+                self._came_from[tag][field] = None
+        for edge in edges:
+            self.add(edge)
+
+    def inherited(self) -> dict[EntityId, set[str]]:
+        """The labels that each field bears and does not declare."""
+        found: dict[EntityId, set[str]] = defaultdict(set)
+        for tag, came_from in self._came_from.items():
+            for field, source in came_from.items():
+                if source is not None:
+                    found[field].add(tag)
+        return dict(found)
+
+    def add(self, edge: FieldEdge) -> None:
+        """Let the labels of the source flow on."""
+        self._followers[edge.source].add(edge.target)
+        self._sources[edge.target].add(edge.source)
+        for came_from in self._came_from.values():
+            if edge.source in came_from and edge.target not in came_from:
+                came_from[edge.target] = edge.source
+                self._flow_on(came_from, [edge.target])
+
+    def remove(self, edge: FieldEdge) -> set[tuple[EntityId, str]]:
+        """Cut an edge; returns the (field, label) pairs that held through it alone."""
+        self._followers[edge.source].discard(edge.target)
+        self._sources[edge.target].discard(edge.source)
+        lost: set[tuple[EntityId, str]] = set()
+        for tag, came_from in self._came_from.items():
+            if came_from.get(edge.target) == edge.source and edge.target in came_from:
+                lost |= {(field, tag) for field in self._cut_off(came_from, edge.target)}
+        return lost
+
+    def _flow_on(self, came_from: dict[EntityId, EntityId | None], waiting: list[EntityId]) -> None:
+        while waiting:
+            field = waiting.pop()
+            for follower in self._followers[field]:
+                if follower not in came_from:
+                    came_from[follower] = field
+                    waiting.append(follower)
+
+    def _cut_off(
+        self, came_from: dict[EntityId, EntityId | None], start: EntityId
+    ) -> set[EntityId]:
+        """Take the label from `start` and all that had it from there, but for those to which it comes another way."""
+        doubtful, waiting = {start}, [start]
+        while waiting:
+            field = waiting.pop()
+            heirs = [each for each in self._followers[field] if came_from.get(each) == field]
+            waiting += [each for each in heirs if each not in doubtful]
+            doubtful.update(heirs)
+        for field in doubtful:
+            del came_from[field]
+        for field in doubtful:
+            source = next((each for each in self._sources[field] if each in came_from), None)
+            if source is not None and field not in came_from:
+                came_from[field] = source
+                self._flow_on(came_from, [field])
+        return {field for field in doubtful if field not in came_from}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from governance.policy import roles
 from governance.policy.anchors import HungPolicy
-from governance.policy.binding import Requirements, requirements_of
+from governance.policy.binding import ANY_ATTRIBUTES, Attributes, Requirements, requirements_of
 from governance.policy.errors import RowFilterError
 from governance.policy.predicates import (
     EVERYTHING,
@@ -111,20 +111,24 @@ def _opens(principal: Principal, grant: Grant) -> Predicate:
     )
     if grant.row_filter is None:
         return columns
-    return all_of([columns, _fitting(principal, grant.row_filter)])
+    return all_of([columns, _fitting(principal.attributes, grant.row_filter)])
 
 
 def _unfiltered(principal: Principal, policies: list[HungPolicy]) -> Iterator[Predicate]:
     """Where a row filter policy applies, but its filter cannot be evaluated."""
     for entry in policies:
         if isinstance(entry.policy.effect, FilterRows):
-            fitting = _fitting(principal, entry.policy.effect.sql)
-            yield all_of([entry.scope, negate(fitting)])
+            yield unfit(entry.scope, entry.policy.effect.sql, principal.attributes)
 
 
-def _fitting(principal: Principal, sql: str) -> Predicate:
+def unfit(scope: Predicate, sql: str, attributes: Attributes = ANY_ATTRIBUTES) -> Predicate:
+    """The datasets of `scope` whose fields the row filter `sql` does not fit, by default for whoever asks."""
+    return all_of([scope, negate(_fitting(attributes, sql))])
+
+
+def _fitting(attributes: Attributes, sql: str) -> Predicate:
     try:
-        requirements = requirements_of(parse_row_filter(sql), principal.attributes)
+        requirements = requirements_of(parse_row_filter(sql), attributes)
     except RowFilterError:
         return NOTHING
     return _has_fields(requirements)

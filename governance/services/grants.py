@@ -39,6 +39,8 @@ from governance.queries import require, require_domain, with_break_glass
 from identity.models import User
 
 EXPIRY_BATCH = 500
+# Who calls django-guardian in this process is not known.
+GUARDIAN_ACTOR = "system"
 
 _MODELS: dict[tuple[type, type], type[GrantBase]] = {
     (User, Dataset): DatasetUserGrant,
@@ -131,6 +133,37 @@ def create_grant(
     )
     created: GrantBase = row
     return created
+
+
+@transaction.atomic
+def assign_permission(
+    permission: str | Permission, subject: User | Group, target: Dataset | Domain
+) -> GrantBase:
+    """What django-guardian's `assign_perm` does here: the right to all rows and columns, until it is taken back.
+
+    Gives the grant that is there already, if one of just that reach is. Raises InvalidInputError for a permission that
+    the kernel knows nothing of.
+    """
+    action = _action_of(permission, target)
+    whole = _rows_of(action, subject, target).filter(
+        Q(row_filter=None) | Q(row_filter=""), columns__isnull=True, purpose="", expires_at=None
+    )
+    found: GrantBase | None = whole.first()
+    return found or create_grant(
+        actor=GUARDIAN_ACTOR, granted_by=None, subject=subject, target=target, action=action
+    )
+
+
+@transaction.atomic
+def remove_permission(
+    permission: str | Permission, subject: User | Group, target: Dataset | Domain
+) -> int:
+    """What django-guardian's `remove_perm` does here: every rectangle of the right is taken back; returns how many."""
+    rows = _rows_of(_action_of(permission, target), subject, target).select_for_update(of=("self",))
+    state, why = RequestState.REVOKED, "permission removed"
+    for row in rows:
+        _remove(row, actor=GUARDIAN_ACTOR, action="grant.revoke", state=state, why=why)
+    return len(rows)
 
 
 @transaction.atomic
@@ -268,6 +301,23 @@ def _require_approver(by: Principal, target: Dataset | Domain) -> None:
         require(by, Action.APPROVE, target, facts=facts)
     else:
         require_domain(by, target, facts=facts)
+
+
+def _action_of(permission: str | Permission, target: Dataset | Domain) -> Action:
+    codename = permission if isinstance(permission, str) else permission.codename
+    verb, _, kind = codename.rpartition(".")[2].rpartition("_")
+    wanted = type(target).__name__.lower()
+    if kind != wanted or verb not in ACTION_BY_VERB:
+        raise InvalidInputError(f"`{codename}` is not granted on a {wanted}")
+    return ACTION_BY_VERB[verb]
+
+
+def _rows_of(action: Action, subject: User | Group, target: Dataset | Domain) -> QuerySet[Any]:
+    """The grants of just this right to just this holder."""
+    holder = {"user" if isinstance(subject, User) else "group": subject}
+    return grant_rows(_MODELS[_base(subject), type(target)]).filter(
+        permission=_permission(type(target), action), content_object=target, **holder
+    )
 
 
 def _permission(target_type: type[Dataset] | type[Domain], action: Action) -> Permission:

@@ -16,9 +16,10 @@ from catalog.services.contracts import put_contract
 from catalog.services.glossary import create_term
 from catalog.services.products import create_product
 from core.clock import utc_now
-from governance.models import AuditRecord
+from governance.models import AuditRecord, ReviewKind
 from governance.queries import principal_of
 from governance.services.break_glass import break_glass
+from governance.services.reviews import raise_review
 from identity.models import ApiToken, ExternalIdentity
 from identity.services import issue_token
 from ingestion.models import Source
@@ -64,6 +65,12 @@ def make_small_world() -> SmallWorld:
                 "applies_to": {"field_tags": ["pii.email"]},
                 "effect": {"deny": "read"},
             }
+        ),
+        "review": raise_review(
+            ReviewKind.FILTER_MISFIT,
+            base.passengers,
+            key="hidden",
+            evidence={"policy": "hidden", "version": 1, "problem": "no such field"},
         ),
         "token": issue_token(
             user=base.owner, name="laptop", scopes=["read"], lifetime=timedelta(days=1)

@@ -1,6 +1,7 @@
 """Lists in SQL, single decisions, and the oracle say the same about random worlds in a real database."""
 
 import copy
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -133,8 +134,7 @@ class Stored:
             "purpose": policy["purpose"],
             "effect": {kind: what},
         }
-        if policy["valid_until"] is not None:
-            document["valid"] = {"until": policy["valid_until"].isoformat()}
+        document |= _valid(policy)
         if policy["exempt"] is not None:
             spared = _match(policy["exempt"]) | {"purpose": policy["exempt"]["purpose"]}
             if any(spared.values()):
@@ -144,6 +144,16 @@ class Stored:
                 policy["exempt"] = None
         row = Policy.objects.create(name=document["name"])
         PolicyVersion.objects.create(policy=row, number=1, status="published", document=document)
+
+
+def _valid(policy):
+    begins, ends = policy["valid_from"], policy["valid_until"]
+    if begins is not None and ends is not None and begins >= ends:
+        # never in force, which documents refuse to say: over for long says the same
+        begins, ends = None, oracle.NOW - timedelta(days=1)
+    bounds = {"from": begins, "until": ends}
+    stated = {name: each.isoformat() for name, each in bounds.items() if each is not None}
+    return {"valid": stated} if stated else {}
 
 
 def _match(given):

@@ -185,6 +185,7 @@ def _plain_policy(dice: random.Random, domains: dict[int, dict[str, Any]]) -> di
         },
         "exempt": None,
         "purpose": [],
+        "valid_from": None,
         "valid_until": None,
     }
 

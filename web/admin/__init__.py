@@ -21,6 +21,7 @@ from web.admin import (  # noqa: E402
     governance,
     identity,
     policies,
+    reviews,
     storage,
     vocabulary,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "governance",
     "identity",
     "policies",
+    "reviews",
     "storage",
     "vocabulary",
 ]

@@ -24,6 +24,7 @@ FOR_STAFF: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Access",
         (
             ("Requests", "inbox", "governance_accessrequest"),
+            ("Reviews", "rate_review", "governance_reviewitem"),
             ("Policies", "policy", "governance_policyversion"),
             ("Dataset grants to people", "person", "governance_datasetusergrant"),
             ("Dataset grants to groups", "group", "governance_datasetgroupgrant"),

@@ -27,7 +27,8 @@ def dataset_page(request: HttpRequest, uuid: UUID) -> HttpResponse:
         breaks = may_break_glass(current_user(request))
         brief = {"dataset": dataset, "pending": pending, "breaks": breaks}
         return render(request, "web/dataset_brief.html", brief)
-    fields = dataset_view.field_rows(dataset, viewer_of(request).facts)
+    viewer = viewer_of(request)
+    fields = dataset_view.field_rows(dataset, viewer.principal, viewer.facts)
     decision = decide(request, Action.READ, dataset)
     manages = may(request, Action.MANAGE, dataset)
     sees_all = dataset_view.sees_every_cell(decision, columns=len(fields))

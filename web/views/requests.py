@@ -12,10 +12,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from catalog.models import Dataset
 from core.errors import LakewardenError
+from governance.explanations import changes_to_allow
 from governance.models import AccessRequest, RequestState
 from governance.policy.types import Action
 from governance.services.requests import request_access, withdraw_request
-from web.access import current_user, find_dataset, viewer_of, visible_datasets
+from web.access import current_user, decide, find_dataset, viewer_of, visible_datasets
 from web.forms.access_request import AccessRequestForm
 from web.templatetags.lakewarden import sentence
 
@@ -61,7 +62,16 @@ def request_new(request: HttpRequest, uuid: UUID) -> HttpResponse:
         else:
             messages.success(request, "Your request is sent. You will find its state here.")
             return redirect("web:requests")
-    return render(request, "web/request_new.html", {"dataset": dataset, "form": form})
+    context = {"dataset": dataset, "form": form, **_why_not(request, dataset)}
+    return render(request, "web/request_new.html", context)
+
+
+def _why_not(request: HttpRequest, dataset: Dataset) -> dict[str, Any]:
+    """Why the viewer may not read today, and what would have to change."""
+    viewer = viewer_of(request)
+    decision = decide(request, Action.READ, dataset)
+    changes = changes_to_allow(viewer.principal, Action.READ, dataset, facts=viewer.facts)
+    return {"decision": decision, "changes": changes}
 
 
 def _form(request: HttpRequest, dataset: Dataset) -> AccessRequestForm:

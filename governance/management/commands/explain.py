@@ -1,11 +1,14 @@
 """`manage.py explain USER DATASET`: what the kernel answers, and why."""
 
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog.models import Dataset
+from governance.explanations import changes_to_allow
+from governance.policy.counterfactual import Change
 from governance.policy.types import Action, Decision
 from governance.queries import decide_on, load_facts, principal_of
 from identity.models import User
@@ -29,13 +32,16 @@ class Command(BaseCommand):
         facts = load_facts(principal)
         for action in [Action(options["action"])] if options["action"] else Action:
             decision = decide_on(principal, action, dataset, facts=facts)
-            self._print(action, decision)
+            changes = changes_to_allow(principal, action, dataset, facts=facts)
+            self._print(action, decision, changes)
 
-    def _print(self, action: Action, decision: Decision) -> None:
+    def _print(self, action: Action, decision: Decision, changes: Iterable[Change]) -> None:
         self.stdout.write(f"{action}: {decision.effect}")
         for reason in decision.reasons:
             version = f" v{reason.version}" if reason.version else ""
             self.stdout.write(f"  {reason.kind}{version}: {reason.text}")
+        for change in changes:
+            self.stdout.write(f"  would allow: {change.text}")
         if decision.obligations is None:
             return
         self.stdout.write(f"  rows: {decision.obligations.row_filter or 'all'}")

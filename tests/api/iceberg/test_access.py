@@ -1,5 +1,7 @@
 """What owner, team-mate, programs and outsider get from the catalog, and what is withheld."""
 
+import json
+
 import pyarrow as pa
 import pytest
 from django.contrib.auth.models import Permission
@@ -123,6 +125,24 @@ def test_hidden_columns_become_null_for_engines(url, table, db):
     assert answer["read-restrictions"] == {
         "required-column-projections": [{"field-id": 2, "action": "replace-with-null"}]
     }
+
+
+def test_what_is_lost_by_narrowing_is_reported(url, table, db):
+    account = make_account("narrow", is_service=True)
+    grant(account.user, table, "read", columns=["id"])
+    assert "lakewarden.lost-columns" not in call(account, "get", url).json()["config"]
+    grant(account.user, table, "read", row_filter="region = 'EWR'", columns=["id", "region"])
+    answer = call(account, "get", url).json()
+    assert answer["config"]["lakewarden.lost-columns"] == '["region"]'
+    assert {
+        each["field-id"] for each in answer["read-restrictions"]["required-column-projections"]
+    } == {
+        2,
+        3,
+    }
+    loads = AuditRecord.objects.filter(action="table.load").order_by("pk")
+    told = [json.loads(bytes(row.payload))["payload"]["lost_columns"] for row in loads]
+    assert told == [[], ["region"]]
 
 
 def test_what_an_engine_cannot_apply_is_refused(url, table, db):

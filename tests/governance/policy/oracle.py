@@ -168,6 +168,8 @@ def policy_applies(  # noqa: C901, PLR0911  # every condition spelled out, one a
         tag_fits(p, t) for p in scope["field_tags"] for t in field_tags
     ):
         return False
+    if policy["valid_from"] is not None and policy["valid_from"] > NOW:
+        return False
     if policy["valid_until"] is not None and not policy["valid_until"] > NOW:
         return False
     if not subject_fits(principal, policy["subjects"]):

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.policy.labels import FieldEdge, close_labels
+from governance.policy.labels import FieldEdge, LabelClosure, close_labels
 
 edges = st.lists(
     st.tuples(st.integers(0, 7), st.integers(0, 7)).map(lambda pair: FieldEdge(*pair)), max_size=16
@@ -42,3 +42,32 @@ def test_the_path_is_a_shortest_one():
         2: {"pii.email": (1, 2)},
         3: {"pii.email": (1, 3)},
     }
+
+
+def labels_of(closed):
+    return {field: set(paths) for field, paths in closed.items() if paths}
+
+
+@given(edges, declared, st.lists(st.integers(0, 15), max_size=24))
+def test_the_closure_kept_edge_by_edge_equals_the_one_made_anew(given_edges, tags, turns):
+    """Edges come and go in any order; an edge that is there is taken away, another one is added."""
+    present = set(given_edges[::2])
+    closure = LabelClosure(present, tags)
+    for turn in turns:
+        if not given_edges:
+            break
+        edge = given_edges[turn % len(given_edges)]
+        before = labels_of(close_labels(present, tags))
+        if edge in present:
+            present.discard(edge)
+            lost = closure.remove(edge)
+        else:
+            present.add(edge)
+            closure.add(edge)
+            lost = set()
+        after = labels_of(close_labels(present, tags))
+        assert closure.inherited() == after
+        gone = {
+            (field, tag) for field, own in before.items() for tag in own - after.get(field, set())
+        }
+        assert lost == gone

@@ -112,6 +112,7 @@ def policies(draw, domain_count):
         "subjects": draw(matches),
         "exempt": draw(exceptions),
         "purpose": draw(some(PURPOSES, 1)),
+        "valid_from": draw(times),
         "valid_until": draw(times),
     }
 
@@ -255,6 +256,7 @@ def _policy(key, given):
         subjects=_match(given["subjects"]),
         exempt=None if given["exempt"] is None else _match(given["exempt"]),
         purposes=frozenset(given["purpose"]),
+        valid_from=given["valid_from"],
         valid_until=given["valid_until"],
     )
 
@@ -305,6 +307,7 @@ def focused(world):
                 "effect": _narrowing(each["effect"], len(world["grants"]) + place),
                 "subjects": {"users": [], "groups": [], "attributes": {}, "purpose": []},
                 "exempt": None,
+                "valid_from": None,
                 "valid_until": None,
             }
             for place, each in enumerate(world["policies"][:2])
