@@ -24,6 +24,7 @@ from governance.facts import (
 from governance.models import (
     AccessRequest,
     BreakGlass,
+    Classification,
     DatasetGroupGrant,
     DatasetUserGrant,
     DomainGroupGrant,
@@ -65,6 +66,7 @@ __all__ = [
     "require_domain",
     "require_visible_domain",
     "traceable_datasets",
+    "visible_classifications",
     "visible_datasets",
     "visible_domains",
     "visible_grants",
@@ -253,6 +255,16 @@ def visible_requests(
     return AccessRequest.objects.filter(
         Q(requester=principal.id) | Q(dataset__in=approvable.values("pk"))
     ).select_related("dataset", "requester", "decided_by")
+
+
+def visible_classifications(
+    principal: Principal, *, facts: Facts | None = None
+) -> QuerySet[Classification]:
+    """What is suggested for, or was decided on, the fields of the datasets that the principal manages."""
+    managed = visible_datasets(principal, action=Action.MANAGE, facts=facts).order_by()
+    return Classification.objects.filter(dataset__in=managed.values("pk")).select_related(
+        "field", "dataset", "decided_by"
+    )
 
 
 def requests_to_decide(

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from catalog.models import Dataset, DatasetEdge, Field, Run
 from governance.explanations import Step, label_origins
 from governance.facts import load_resource
+from governance.models import Classification, ClassificationState
 from governance.policy.types import Decision, Facts, FieldInfo, Principal
 from storage.models import CollectionObject, DataFile, Movement, MovementState
 from storage.queries import tier_summary
@@ -16,6 +17,7 @@ from storage.queries import tier_summary
 VERSIONS_SHOWN = 10
 RUNS_SHOWN = 10
 FILES_SHOWN = 20
+SUGGESTIONS_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,12 @@ def moving_now(dataset: Dataset) -> int:
     return (
         moves.filter(table__dataset=dataset) | moves.filter(held_object__dataset=dataset)
     ).count()
+
+
+def suggestions(dataset: Dataset) -> Sequence[Classification]:
+    """The labels that wait for a decision, surest first: for those who manage the dataset."""
+    rows = Classification.objects.filter(dataset=dataset, state=ClassificationState.SUGGESTED)
+    return list(rows.select_related("field").order_by("-confidence", "pk")[:SUGGESTIONS_SHOWN])
 
 
 def latest_runs(dataset: Dataset, *, visible: QuerySet[Run]) -> Sequence[Run]:

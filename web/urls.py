@@ -5,6 +5,7 @@ from django.urls import path
 from web.views import (
     audit,
     break_glass,
+    classifications,
     dataset,
     errors,
     home,
@@ -36,6 +37,11 @@ urlpatterns = [
     path("sign-out/", session.SignOutView.as_view(), name="sign-out"),
     path("search/", search.search, name="search"),
     path("datasets/<uuid:uuid>/", dataset.dataset_page, name="dataset"),
+    path(
+        "datasets/<uuid:uuid>/classifications/",
+        classifications.decide_labels,
+        name="classifications",
+    ),
     path("datasets/<uuid:uuid>/lineage/", lineage.lineage_page, name="lineage"),
     path("datasets/<uuid:uuid>/request/", requests.request_new, name="request-new"),
     path("datasets/<uuid:uuid>/break-glass/", break_glass.break_dataset, name="break-glass-new"),

@@ -10,6 +10,11 @@ from api.v1.audit import (
     AuditVerificationView,
 )
 from api.v1.break_glass import BreakGlassViewSet
+from api.v1.classifications import (
+    ClassificationDecisionsView,
+    ClassificationDecisionView,
+    ClassificationListView,
+)
 from api.v1.grants import DecisionView, GrantsView, GrantView, LabelOriginsView
 from api.v1.identity import GroupViewSet, MeView, TokenViewSet, UserViewSet
 from api.v1.policies import PolicyViewSet
@@ -29,7 +34,27 @@ router.register("reviews", ReviewViewSet, basename="review")
 router.register("policies", PolicyViewSet, basename="policy")
 router.register("audit/records", AuditRecordViewSet, basename="audit-record")
 
+CLASSIFICATIONS = "catalog/datasets/<uuid:uuid>/classifications"
+
 urlpatterns = [
+    path(CLASSIFICATIONS, ClassificationListView.as_view(), name="classifications"),
+    path(
+        f"{CLASSIFICATIONS}/decisions",
+        ClassificationDecisionsView.as_view(),
+        name="classification-decisions",
+    ),
+    path(
+        f"{CLASSIFICATIONS}/<uuid:classification>/accept",
+        ClassificationDecisionView.as_view(),
+        {"verdict": "accept"},
+        name="classification-accept",
+    ),
+    path(
+        f"{CLASSIFICATIONS}/<uuid:classification>/reject",
+        ClassificationDecisionView.as_view(),
+        {"verdict": "reject"},
+        name="classification-reject",
+    ),
     path("me", MeView.as_view(), name="me"),
     path("grants", GrantsView.as_view(), name="grants"),
     path("grants/<uuid:uuid>", GrantView.as_view(), name="grant"),

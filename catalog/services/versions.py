@@ -13,6 +13,10 @@ from catalog.services.fields import FieldSpec, read_schema, sync_fields
 from catalog.services.search import refresh_search_text
 from core import audit
 from core.clock import utc_now
+from core.jobs import enqueue
+
+# What fields are called, and what their first content looks like, tells which labels they should bear.
+CLASSIFY_TASK = "query.classify_dataset"
 
 
 def fingerprint_of(specs: Sequence[FieldSpec], *, content: str) -> str:
@@ -58,8 +62,11 @@ def record_version(
         run=run,
         created_at=now,
     )
-    if sync_fields(dataset=locked, specs=specs, at=now):
+    has_new_fields = sync_fields(dataset=locked, specs=specs, at=now)
+    if has_new_fields:
         refresh_search_text([locked.pk])
+    if has_new_fields or (_has_content(version) and not _has_content(current)):
+        enqueue(CLASSIFY_TASK, dataset_id=locked.pk)
     _set_current(locked, version=version)
     dataset.current_version = version
     dataset.facet_stamps = locked.facet_stamps
@@ -75,6 +82,10 @@ def record_version(
         },
     )
     return version
+
+
+def _has_content(version: DatasetVersion | None) -> bool:
+    return version is not None and bool(version.snapshot_id or version.content_hash)
 
 
 def next_number(dataset: Dataset) -> int:

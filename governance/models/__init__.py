@@ -2,6 +2,7 @@
 
 from governance.models.audit import AuditCheckpoint, AuditRecord
 from governance.models.break_glass import BreakGlass, Verdict
+from governance.models.classification import Classification, ClassificationState
 from governance.models.fact_log import FactKind, FactLog, FactLogMark
 from governance.models.grant import (
     DatasetGroupGrant,
@@ -20,6 +21,8 @@ __all__ = [
     "AuditCheckpoint",
     "AuditRecord",
     "BreakGlass",
+    "Classification",
+    "ClassificationState",
     "DatasetGroupGrant",
     "DatasetUserGrant",
     "Declassification",

@@ -1,6 +1,7 @@
 """Writes of `governance`, one noun a file."""
 
 from governance.services.audit import record, record_decision, seal, seal_all
+from governance.services.classifications import decide_classifications, record_suggestions
 from governance.services.grants import expire_grants, grant_access, revoke_grant
 from governance.services.labels import approve_declassification, withdraw_declassification
 from governance.services.policies import publish_policy, retire_policy, save_policy_draft
@@ -14,12 +15,14 @@ from governance.services.requests import (
 __all__ = [
     "approve_declassification",
     "approve_request",
+    "decide_classifications",
     "deny_request",
     "expire_grants",
     "grant_access",
     "publish_policy",
     "record",
     "record_decision",
+    "record_suggestions",
     "request_access",
     "retire_policy",
     "revoke_grant",

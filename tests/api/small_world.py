@@ -16,7 +16,7 @@ from catalog.services.contracts import put_contract
 from catalog.services.glossary import create_term
 from catalog.services.products import create_product
 from core.clock import utc_now
-from governance.models import AuditRecord, ReviewKind
+from governance.models import AuditRecord, Classification, ReviewKind
 from governance.queries import principal_of
 from governance.services.break_glass import break_glass
 from governance.services.reviews import raise_review
@@ -81,6 +81,13 @@ def make_small_world() -> SmallWorld:
         dataset=base.passengers, number=1, schema=[{"name": "email", "type": "string"}]
     )
     _add_accounts(base, rows)
+    rows["classification"] = Classification.objects.create(
+        dataset=base.passengers,
+        field=base.passengers.fields.first(),
+        label="pii.hidden",
+        confidence=0.9,
+        detector_version=1,
+    )
     _add_vocabulary(base, rows)
     _add_ingestion_and_processing(base, rows)
     _add_models(base, rows)

@@ -47,6 +47,7 @@ OBJECTS: dict[str, dict[str, tuple[str, str]]] = {
         "name": ("user", "username"),
         "term": ("term", "uuid"),
         "key": ("object", "key"),
+        "classification": ("classification", "uuid"),
     },
     "api/v1/catalog/datasets/<uuid>/objects": {
         "uuid": ("photos", "uuid"),

@@ -22,6 +22,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "term": "term",
         "key": "=a.png",
         "tag": "tag",
+        "classification": "nothing",
     },
     "api/v1/catalog/domains/": {"slug": "domain", "name": "user"},
     "api/v1/catalog/tags/": {"tag": "tag"},

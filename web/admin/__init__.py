@@ -18,6 +18,7 @@ AdminSite.logout = staticmethod(sign_out_for_admin)  # type: ignore[method-assig
 from web.admin import (  # noqa: E402
     break_glass,
     catalog,
+    classification,
     governance,
     identity,
     policies,
@@ -29,6 +30,7 @@ from web.admin import (  # noqa: E402
 __all__ = [
     "break_glass",
     "catalog",
+    "classification",
     "governance",
     "identity",
     "policies",

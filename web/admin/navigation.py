@@ -30,6 +30,7 @@ FOR_STAFF: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             ("Dataset grants to groups", "group", "governance_datasetgroupgrant"),
             ("Domain grants to people", "person", "governance_domainusergrant"),
             ("Domain grants to groups", "group", "governance_domaingroupgrant"),
+            ("Suggested labels", "label_important", "governance_classification"),
             ("Declassifications", "lock_open", "governance_declassification"),
             ("Broken glass", "e911_emergency", "governance_breakglass"),
         ),

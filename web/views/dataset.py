@@ -45,6 +45,7 @@ def dataset_page(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "runs": dataset_view.latest_runs(dataset, visible=visible_runs(request)),
         "decision": decision,
         "sample": read_sample(current_user(request), dataset, decision),
+        "suggestions": dataset_view.suggestions(dataset) if manages else None,
         "manages": manages and current_user(request).is_staff,
         "pending": pending,
         "breaks": not sees_all and may_break_glass(current_user(request)),
