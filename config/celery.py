@@ -31,6 +31,9 @@ app.conf.beat_schedule = {
     "trim-edge-log": {"task": "catalog.trim_edge_log", "schedule": crontab(minute=23)},
     "trim-fact-log": {"task": "governance.trim_fact_log", "schedule": 300.0},
     "raise-reviews": {"task": "governance.raise_reviews", "schedule": 10.0},
+    "watch-requests": {"task": "governance.watch_requests", "schedule": 60.0},
+    "send-notices": {"task": "governance.send_notices", "schedule": 30.0},
+    "deliver-webhooks": {"task": "governance.deliver_webhooks", "schedule": 10.0},
     "seal-audit": {"task": "governance.seal_audit", "schedule": 2.0},
     "sweep-sources": {
         "task": "ingestion.sweep_sources",

@@ -154,6 +154,7 @@ class LakewardenSettings:
     break_glass_minutes: int
     break_glass_review_hours: int
     mail: MailSettings
+    webhook_hosts: tuple[str, ...]
 
     @property
     def is_production(self) -> bool:
@@ -260,6 +261,7 @@ def read_settings(environ: Mapping[str, str]) -> LakewardenSettings:
             "LAKEWARDEN_BREAK_GLASS_REVIEW_HOURS", 72, low=1, high=720
         ),
         mail=_mail(reader, url),
+        webhook_hosts=_listed(reader, "LAKEWARDEN_WEBHOOK_HOSTS"),
     )
 
 
@@ -299,6 +301,11 @@ def _oidc(reader: _Reader, environment: str) -> OidcSettings | None:
         link_claim=reader.text("LAKEWARDEN_OIDC_LINK_CLAIM", "sub"),
         create_users=reader.flag("LAKEWARDEN_OIDC_CREATE_USERS", default=False),
     )
+
+
+def _listed(reader: _Reader, name: str) -> tuple[str, ...]:
+    """Comma-separated texts; empty where nothing is given."""
+    return tuple(part.strip() for part in (reader.optional(name) or "").split(",") if part.strip())
 
 
 def _pairs(reader: _Reader, name: str) -> dict[str, str]:

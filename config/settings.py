@@ -225,7 +225,7 @@ SPECTACULAR_SETTINGS = {
         "RunStateEnum": "catalog.models.job.RunState",
         "PipelineRunStateEnum": "processing.models.run.RunState",
         "TrainingStateEnum": "serving.models.TrainingState",
-        "RequestStateEnum": "governance.models.RequestState",
+        "RequestStateEnum": "governance.models.request.STATES",
         "MovementStateEnum": "storage.models.MovementState",
         "TierNameEnum": "storage.models.location.TierName",
         "MarquezDatasetTypeEnum": ["DB_TABLE", "STREAM"],

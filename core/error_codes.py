@@ -15,6 +15,7 @@ from core.errors import LakewardenError
 # missing here.
 ERROR_MODULES = (
     "catalog.lineage.events",
+    "core.outbound",
     "governance.policy.errors",
     "governance.services.audit",
     "ingestion.formats.base",

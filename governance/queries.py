@@ -32,6 +32,7 @@ from governance.models import (
     GrantBase,
     RequestState,
 )
+from governance.panel import actionable
 from governance.policy import decide, restrict
 from governance.policy.decide import missing
 from governance.policy.predicates import NOTHING
@@ -74,6 +75,7 @@ __all__ = [
 ]
 
 MAX_GRANTS = 500  # a table
+MAX_PENDING = 1_000
 _ON_DATASETS: tuple[type[GrantBase], ...] = (DatasetUserGrant, DatasetGroupGrant)
 _ON_DOMAINS: tuple[type[GrantBase], ...] = (DomainUserGrant, DomainGroupGrant)
 
@@ -254,7 +256,7 @@ def visible_requests(
     approvable = visible_datasets(principal, action=Action.APPROVE, facts=facts).order_by()
     return AccessRequest.objects.filter(
         Q(requester=principal.id) | Q(dataset__in=approvable.values("pk"))
-    ).select_related("dataset", "requester", "decided_by")
+    ).select_related("dataset", "requester", "decided_by", "extends")
 
 
 def visible_classifications(
@@ -270,16 +272,19 @@ def visible_classifications(
 def requests_to_decide(
     principal: Principal, *, facts: Facts | None = None
 ) -> QuerySet[AccessRequest]:
-    """The pending requests that the principal may decide: not their own. Oldest first."""
+    """The pending requests in which a stage waits for the principal: never their own. Oldest first.
+
+    Of the MAX_PENDING oldest on what they may approve.
+    """
     approvable = visible_datasets(principal, action=Action.APPROVE, facts=facts).order_by()
-    return (
-        AccessRequest.objects.filter(
-            state=RequestState.PENDING, dataset__in=approvable.values("pk")
-        )
-        .exclude(requester=principal.id)
-        .select_related("dataset", "requester")
+    rows = (
+        AccessRequest.objects.filter(state=RequestState.PENDING)
+        .select_related("dataset__domain", "requester", "decided_by", "extends")
         .order_by("created_at", "pk")
     )
+    waiting = rows.filter(dataset__in=approvable.values("pk")).exclude(requester=principal.id)
+    mine = actionable(principal, waiting.prefetch_related("votes")[:MAX_PENDING])
+    return rows.filter(pk__in=[row.pk for row in mine])
 
 
 def visible_grants(

@@ -5,10 +5,14 @@ from django.db import connection, transaction
 
 from governance.effective.log import trim_fact_log
 from governance.services.audit import seal_all
+from governance.services.delegations import start_delegations
 from governance.services.filter_reviews import review_filters
 from governance.services.glass_alerts import remind_of_reviews, tell_of_broken_glass
 from governance.services.grants import expire_grants
 from governance.services.label_reviews import review_labels
+from governance.services.notices import send_notices
+from governance.services.requests import watch_requests
+from governance.services.webhooks import deliver_webhooks
 
 
 @shared_task(name="governance.expire_grants")
@@ -40,3 +44,22 @@ def tell_of_broken_glass_task() -> int:
 def raise_reviews_task() -> int:
     """Raise what the last commits brought about that somebody should look at: labels that travelled, filters that broke."""
     return review_labels() + review_filters()
+
+
+@shared_task(name="governance.watch_requests")
+def watch_requests_task() -> int:
+    """Reminders, escalations, the coming end of access; delegations that begin; requests that nobody can decide any more."""
+    start_delegations()
+    return watch_requests()
+
+
+@shared_task(name="governance.send_notices")
+def send_notices_task() -> int:
+    """Send the e-mails that wait."""
+    return send_notices()
+
+
+@shared_task(name="governance.deliver_webhooks")
+def deliver_webhooks_task() -> int:
+    """Send the events that are due."""
+    return deliver_webhooks()

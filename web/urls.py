@@ -3,6 +3,7 @@
 from django.urls import path
 
 from web.views import (
+    absences,
     audit,
     break_glass,
     classifications,
@@ -49,6 +50,11 @@ urlpatterns = [
     path("break-glass/<uuid:uuid>/", break_glass.review, name="break-glass-review"),
     path("requests/", requests.request_list, name="requests"),
     path("requests/<uuid:uuid>/withdraw/", requests.request_withdraw, name="request-withdraw"),
+    path("requests/<uuid:uuid>/answer/", requests.request_answer, name="request-answer"),
+    path("requests/<uuid:uuid>/extend/", requests.request_extend, name="request-extend"),
+    path("requests/invited/<str:invitation>/", requests.request_invited, name="request-invited"),
+    path("absences/", absences.absence_list, name="absences"),
+    path("absences/<uuid:uuid>/end/", absences.absence_end, name="absence-end"),
     path("inbox/", inbox.inbox, name="inbox"),
     path("inbox/<uuid:uuid>/", inbox.decide, name="decide"),
     path("models/", models.model_list, name="models"),

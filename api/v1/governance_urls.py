@@ -3,6 +3,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
+from api.v1.approval import DelegationViewSet, RequestRuleViewSet
 from api.v1.audit import (
     AuditCheckpointView,
     AuditProofView,
@@ -22,6 +23,7 @@ from api.v1.requests import AccessRequestViewSet
 from api.v1.reviews import ReviewViewSet
 from api.v1.service_accounts import ServiceAccountViewSet
 from api.v1.stewards import StewardView
+from api.v1.webhooks import WebhookDeliveryViewSet, WebhookViewSet
 
 router = SimpleRouter(trailing_slash=False)
 router.register("tokens", TokenViewSet, basename="token")
@@ -31,6 +33,10 @@ router.register("service-accounts", ServiceAccountViewSet, basename="service-acc
 router.register("access-requests", AccessRequestViewSet, basename="access-request")
 router.register("break-glass", BreakGlassViewSet, basename="break-glass")
 router.register("reviews", ReviewViewSet, basename="review")
+router.register("request-rules", RequestRuleViewSet, basename="request-rule")
+router.register("delegations", DelegationViewSet, basename="delegation")
+router.register("webhooks", WebhookViewSet, basename="webhook")
+router.register("webhook-deliveries", WebhookDeliveryViewSet, basename="webhook-delivery")
 router.register("policies", PolicyViewSet, basename="policy")
 router.register("audit/records", AuditRecordViewSet, basename="audit-record")
 

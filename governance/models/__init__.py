@@ -1,5 +1,7 @@
 """The models of `governance`, one noun a file."""
 
+from governance.approval.states import RequestState
+from governance.models.approval import Delegation, RequestRule
 from governance.models.audit import AuditCheckpoint, AuditRecord
 from governance.models.break_glass import BreakGlass, Verdict
 from governance.models.classification import Classification, ClassificationState
@@ -13,8 +15,16 @@ from governance.models.grant import (
 )
 from governance.models.label import Declassification
 from governance.models.policy import Policy, PolicyStatus, PolicyVersion
-from governance.models.request import AccessRequest, RequestState
+from governance.models.request import (
+    AccessRequest,
+    NoticeKind,
+    RequestNotice,
+    RequestOffer,
+    RequestVote,
+    Terms,
+)
 from governance.models.review import ReviewItem, ReviewKind, ReviewMark, ReviewState
+from governance.models.webhook import DeliveryState, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "AccessRequest",
@@ -26,19 +36,29 @@ __all__ = [
     "DatasetGroupGrant",
     "DatasetUserGrant",
     "Declassification",
+    "Delegation",
+    "DeliveryState",
     "DomainGroupGrant",
     "DomainUserGrant",
     "FactKind",
     "FactLog",
     "FactLogMark",
     "GrantBase",
+    "NoticeKind",
     "Policy",
     "PolicyStatus",
     "PolicyVersion",
+    "RequestNotice",
+    "RequestOffer",
+    "RequestRule",
     "RequestState",
+    "RequestVote",
     "ReviewItem",
     "ReviewKind",
     "ReviewMark",
     "ReviewState",
+    "Terms",
     "Verdict",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

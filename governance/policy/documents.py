@@ -5,9 +5,7 @@ that is half understood is worse than none.
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,16 @@ import yaml
 
 from governance.policy.errors import PolicyDocumentError, RowFilterError
 from governance.policy.masks import Mask
+from governance.policy.readers import (
+    check_keys,
+    read_instant,
+    read_mapping,
+    read_name,
+    read_one_of,
+    read_scalars,
+    read_text,
+    read_texts,
+)
 from governance.policy.rows import parse_row_filter
 from governance.policy.types import (
     Action,
@@ -30,8 +38,6 @@ from governance.policy.types import (
 )
 
 MAX_DOCUMENT_BYTES = 256 * 1024
-MAX_VALUES = 1000
-_NAME = re.compile(r"\A[a-zA-Z0-9_-]{1,120}\Z")
 SCHEMA_FILE = Path(__file__).with_name("policy.schema.json")
 
 _TOP = frozenset(
@@ -101,26 +107,26 @@ def parse_policy(
     document: Mapping[str, Any], *, policy_id: EntityId = None, version: int = 0
 ) -> Policy:
     """The policy that `document` states. Raises PolicyDocumentError with a JSON pointer."""
-    _known(document, _TOP, "")
+    check_keys(document, _TOP, "")
     for key in ("name", "applies_to", "effect"):
         if key not in document:
             raise PolicyDocumentError(f"`{key}` is missing", pointer="")
-    scope = _scope(document["applies_to"])
+    scope = parse_scope(document["applies_to"])
     effect = _effect(document["effect"], scope)
-    valid = _mapping(document.get("valid", {}), "/valid")
-    _known(valid, {"from", "until"}, "/valid")
+    valid = read_mapping(document.get("valid", {}), "/valid")
+    check_keys(valid, {"from", "until"}, "/valid")
     return Policy(
         id=policy_id,
         version=version,
-        name=_name(document["name"]),
-        description=_text(document.get("description", ""), "/description", empty=True),
+        name=read_name(document["name"]),
+        description=read_text(document.get("description", ""), "/description", empty=True),
         scope=scope,
         effect=effect,
         subjects=_subjects(document.get("subjects", {}), "/subjects", more=frozenset()),
         exempt=_exempt(document),
-        purposes=frozenset(_texts(document.get("purpose", []), "/purpose", empty=True)),
-        valid_from=_instant(valid.get("from"), "/valid/from"),
-        valid_until=_instant(valid.get("until"), "/valid/until"),
+        purposes=frozenset(read_texts(document.get("purpose", []), "/purpose", empty=True)),
+        valid_from=read_instant(valid.get("from"), "/valid/from"),
+        valid_until=read_instant(valid.get("until"), "/valid/until"),
     )
 
 
@@ -140,35 +146,38 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
-def _scope(given: Any) -> Scope:
-    mapping = _mapping(given, "/applies_to")
-    _known(mapping, set(_SCOPE), "/applies_to")
+def parse_scope(given: Any) -> Scope:
+    """Which datasets a document applies to. Raises PolicyDocumentError."""
+    mapping = read_mapping(given, "/applies_to")
+    check_keys(mapping, set(_SCOPE), "/applies_to")
     if not mapping:
         raise PolicyDocumentError(
             "expected at least one condition; `name: '*'` is every dataset", pointer="/applies_to"
         )
     return Scope(
         **{
-            _SCOPE[key]: tuple(_texts(value, f"/applies_to/{key}"))
+            _SCOPE[key]: tuple(read_texts(value, f"/applies_to/{key}"))
             for key, value in mapping.items()
         }
     )
 
 
 def _subjects(given: Any, pointer: str, *, more: frozenset[str]) -> SubjectMatch:
-    mapping = _mapping(given, pointer)
-    _known(mapping, _SUBJECTS | more, pointer)
-    attributes = _mapping(mapping.get("attributes", {}), f"{pointer}/attributes")
+    mapping = read_mapping(given, pointer)
+    check_keys(mapping, _SUBJECTS | more, pointer)
+    attributes = read_mapping(mapping.get("attributes", {}), f"{pointer}/attributes")
     return SubjectMatch(
-        users=frozenset(_texts(mapping.get("users", []), f"{pointer}/users", empty=True)),
-        groups=frozenset(_texts(mapping.get("groups", []), f"{pointer}/groups", empty=True)),
+        users=frozenset(read_texts(mapping.get("users", []), f"{pointer}/users", empty=True)),
+        groups=frozenset(read_texts(mapping.get("groups", []), f"{pointer}/groups", empty=True)),
         attributes={
-            _text(name, f"{pointer}/attributes"): frozenset(
-                _scalars(value, f"{pointer}/attributes/{name}")
+            read_text(name, f"{pointer}/attributes"): frozenset(
+                read_scalars(value, f"{pointer}/attributes/{name}")
             )
             for name, value in attributes.items()
         },
-        purposes=frozenset(_texts(mapping.get("purpose", []), f"{pointer}/purpose", empty=True)),
+        purposes=frozenset(
+            read_texts(mapping.get("purpose", []), f"{pointer}/purpose", empty=True)
+        ),
     )
 
 
@@ -183,8 +192,8 @@ def _exempt(document: Mapping[str, Any]) -> SubjectMatch | None:
 
 
 def _effect(given: Any, scope: Scope) -> PolicyEffect:
-    mapping = _mapping(given, "/effect")
-    _known(mapping, set(_EFFECTS), "/effect")
+    mapping = read_mapping(given, "/effect")
+    check_keys(mapping, set(_EFFECTS), "/effect")
     if len(mapping) != 1:
         raise PolicyDocumentError(f"expected one of {', '.join(_EFFECTS)}", pointer="/effect")
     key, value = next(iter(mapping.items()))
@@ -198,94 +207,21 @@ def _effect(given: Any, scope: Scope) -> PolicyEffect:
             raise PolicyDocumentError(
                 "a column mask needs `field_tags` or `fields`", pointer="/applies_to"
             )
-        return MaskColumns(Mask(_one_of(value, [mask.value for mask in Mask], pointer)))
+        return MaskColumns(Mask(read_one_of(value, [mask.value for mask in Mask], pointer)))
     actions = frozenset(
-        Action(_one_of(each, [action.value for action in Action], pointer))
-        for each in _texts(value, pointer)
+        Action(read_one_of(each, [action.value for action in Action], pointer))
+        for each in read_texts(value, pointer)
     )
     return Allow(actions) if key == "allow" else Deny(actions)
 
 
 def _row_filter(value: Any, pointer: str) -> FilterRows:
-    sql = _text(value, pointer)
+    sql = read_text(value, pointer)
     try:
         parse_row_filter(sql)
     except RowFilterError as error:
         raise PolicyDocumentError(error.message, pointer=pointer) from error
     return FilterRows(sql)
-
-
-def _mapping(given: Any, pointer: str) -> dict[str, Any]:
-    if not isinstance(given, dict) or not all(isinstance(key, str) for key in given):
-        raise PolicyDocumentError("expected a mapping with text keys", pointer=pointer)
-    return given
-
-
-def _known(mapping: Mapping[str, Any], known: Iterable[str], pointer: str) -> None:
-    allowed = sorted(known)
-    for key in mapping:
-        if key not in allowed:
-            raise PolicyDocumentError(
-                f"`{key}` is not known, expected one of {', '.join(allowed)}", pointer=pointer
-            )
-
-
-def _text(given: Any, pointer: str, *, empty: bool = False) -> str:
-    if not isinstance(given, str) or (not given and not empty):
-        raise PolicyDocumentError("expected a text", pointer=pointer)
-    if any(ord(char) < ord(" ") and char not in "\n\t" for char in given):
-        raise PolicyDocumentError("expected no control characters", pointer=pointer)
-    return given
-
-
-def _name(given: Any) -> str:
-    if not isinstance(given, str) or not _NAME.match(given):
-        raise PolicyDocumentError(
-            "expected 1 to 120 letters, digits, hyphens and underscores", pointer="/name"
-        )
-    return given
-
-
-def _texts(given: Any, pointer: str, *, empty: bool = False) -> list[str]:
-    """One text or a list of texts."""
-    if isinstance(given, str):
-        return [_text(given, pointer)]
-    if not isinstance(given, list) or (not given and not empty) or len(given) > MAX_VALUES:
-        raise PolicyDocumentError(
-            f"expected a text or a list of 1 to {MAX_VALUES}", pointer=pointer
-        )
-    return [_text(each, f"{pointer}/{place}") for place, each in enumerate(given)]
-
-
-def _scalars(given: Any, pointer: str) -> list[str]:
-    """Attribute values: text, numbers and booleans, as the text that attributes are compared by."""
-    values = given if isinstance(given, list) else [given]
-    if not values or not all(isinstance(each, str | int | float) for each in values):
-        raise PolicyDocumentError("expected a value or a list of values", pointer=pointer)
-    return [str(each).lower() if isinstance(each, bool) else str(each) for each in values]
-
-
-def _one_of(given: Any, allowed: list[str], pointer: str) -> str:
-    if given not in allowed:
-        raise PolicyDocumentError(
-            f"`{given}` is not known, expected one of {', '.join(allowed)}", pointer=pointer
-        )
-    return str(given)
-
-
-def _instant(given: Any, pointer: str) -> datetime | None:
-    if given is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(given)
-    except (TypeError, ValueError):
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise PolicyDocumentError(
-            "expected an ISO 8601 instant with its offset, like 2026-01-31T00:00:00Z",
-            pointer=pointer,
-        )
-    return instant
 
 
 def _problem(error: Exception) -> str:

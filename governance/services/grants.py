@@ -14,6 +14,7 @@ from catalog.models import Dataset, DatasetOwner, Domain
 from core import audit
 from core.clock import utc_now
 from core.errors import InvalidInputError, NotFoundError, PermissionDeniedError
+from governance.approval.states import RequestState, Step
 from governance.facts import (
     ACTION_BY_VERB,
     GRANT_MODELS,
@@ -30,12 +31,12 @@ from governance.models import (
     DomainGroupGrant,
     DomainUserGrant,
     GrantBase,
-    RequestState,
 )
 from governance.policy.binding import ANY_ATTRIBUTES, bind
 from governance.policy.rows import parse_row_filter
 from governance.policy.types import Action, Principal
 from governance.queries import require, require_domain, with_break_glass
+from governance.services.webhooks import emit_request_event
 from identity.models import User
 
 EXPIRY_BATCH = 500
@@ -159,11 +160,12 @@ def remove_permission(
     permission: str | Permission, subject: User | Group, target: Dataset | Domain
 ) -> int:
     """What django-guardian's `remove_perm` does here: every rectangle of the right is taken back; returns how many."""
-    rows = _rows_of(_action_of(permission, target), subject, target).select_for_update(of=("self",))
-    state, why = RequestState.REVOKED, "permission removed"
-    for row in rows:
-        _remove(row, actor=GUARDIAN_ACTOR, action="grant.revoke", state=state, why=why)
-    return len(rows)
+    rows = _rows_of(_action_of(permission, target), subject, target)
+    locked = list(with_break_glass(rows.select_for_update(of=("self",))))
+    why = "permission removed"
+    for row in locked:
+        _remove(row, actor=GUARDIAN_ACTOR, action="grant.revoke", step=Step.REVOKE, why=why)
+    return len(locked)
 
 
 @transaction.atomic
@@ -178,7 +180,7 @@ def revoke_grant(grant: GrantBase, *, by: Principal, reason: str = "") -> None:
     held: Any = row
     if getattr(held, "user_id", None) != by.id:
         _require_approver(by, held.content_object)
-    _remove(held, actor=by.username, action="grant.revoke", state=RequestState.REVOKED, why=reason)
+    _remove(held, actor=by.username, action="grant.revoke", step=Step.REVOKE, why=reason)
 
 
 @transaction.atomic
@@ -193,7 +195,7 @@ def revoke_grants_of(holder: User | Group, *, actor: str, reason: str) -> int:
         if not hasattr(model, column):
             continue
         for row in _locked(model).filter(**{column: holder}):
-            _remove(row, actor=actor, action="grant.revoke", state=RequestState.REVOKED, why=reason)
+            _remove(row, actor=actor, action="grant.revoke", step=Step.REVOKE, why=reason)
             total += 1
     return total
 
@@ -204,7 +206,7 @@ def take_back(grant: UUID, *, actor: str, reason: str) -> bool:
     for model in GRANT_MODELS:
         row = _locked(model).filter(uuid=grant).first()
         if row is not None:
-            _remove(row, actor=actor, action="grant.revoke", state=RequestState.REVOKED, why=reason)
+            _remove(row, actor=actor, action="grant.revoke", step=Step.REVOKE, why=reason)
             return True
     return False
 
@@ -225,7 +227,7 @@ def _expire_batch(model: type[GrantBase], now: datetime) -> int:
         _locked(model, skip_locked=True).filter(expires_at__lte=now).order_by("pk")[:EXPIRY_BATCH]
     )
     for row in rows:
-        _remove(row, actor="system", action="grant.expire", state=RequestState.EXPIRED, why="")
+        _remove(row, actor="system", action="grant.expire", step=Step.EXPIRE, why="")
     return len(rows)
 
 
@@ -284,15 +286,24 @@ def _locked(model: type[GrantBase], *, skip_locked: bool = False) -> QuerySet[An
     return with_break_glass(rows)
 
 
-def _remove(row: Any, *, actor: str, action: str, state: RequestState, why: str) -> None:
+def _remove(row: Any, *, actor: str, action: str, step: Step, why: str) -> None:
     payload = {**describe(row), "reason": why}
     request_id, target = row.request_id, row.content_object
     row.delete()
     if request_id is not None:
-        AccessRequest.objects.filter(pk=request_id, state=RequestState.APPROVED).update(state=state)
-    if row.break_glass is not None and state == RequestState.REVOKED:
+        _end_request(request_id, step)
+    if row.break_glass is not None and step is Step.REVOKE:
         BreakGlass.objects.filter(uuid=row.break_glass).update(ended_at=utc_now())
     audit.record(actor=actor, action=action, resource=resource_name(target), payload=payload)
+
+
+def _end_request(pk: int, step: Step) -> None:
+    """The request of a grant that ended follows it."""
+    asked = AccessRequest.objects.select_for_update().get(pk=pk)
+    if asked.state == RequestState.APPROVED:
+        asked.move(step)
+        asked.save(update_fields=["state"])
+        emit_request_event(asked, step=str(step))
 
 
 def _require_approver(by: Principal, target: Dataset | Domain) -> None:

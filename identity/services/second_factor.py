@@ -3,22 +3,19 @@
 How often somebody may try is for the caller to limit.
 """
 
-import base64
 import hashlib
 import hmac
 import secrets
 from datetime import datetime
 
 import pyotp
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import transaction
 
 from core import audit
 from core.clock import utc_now
 from core.errors import ConflictError, InvalidInputError, PermissionDeniedError
+from core.sealing import seal, unseal
 from identity.models import RecoveryCode, SecondFactor, User
 from identity.services.sessions import end_sessions
 
@@ -27,6 +24,7 @@ STEP_SECONDS = 30
 TOLERATED_STEPS = (0, -1, 1)
 RECOVERY_CODES = 10
 ISSUER = "Lakewarden"
+SEALED_FOR = "second-factor"
 _WRONG = "the code is wrong or was used already"
 
 
@@ -59,7 +57,9 @@ def enrol(user: User, *, secret: str, code: str, now: datetime | None = None) ->
     step = _step_of(secret, code, now or utc_now())
     if step is None:
         raise InvalidInputError(_WRONG)
-    factor = SecondFactor.objects.create(user=user, secret=_seal(secret), last_step=step)
+    factor = SecondFactor.objects.create(
+        user=user, secret=seal(secret, use=SEALED_FOR), last_step=step
+    )
     end_sessions(user)
     _record(user, "enrol")
     return _make_codes(factor)
@@ -150,23 +150,9 @@ def _digest(user: User, code: str) -> bytes:
     return hmac.digest(key, f"{user.pk}:{code}".encode(), "sha256")
 
 
-def _fernet() -> Fernet:
-    derived = HKDF(SHA256(), 32, salt=None, info=b"lakewarden.second-factor").derive(
-        settings.SECRET_KEY.encode()
-    )
-    return Fernet(base64.urlsafe_b64encode(derived))
-
-
-def _seal(secret: str) -> bytes:
-    return _fernet().encrypt(secret.encode())
-
-
 def _unseal(sealed: bytes) -> str:
     """The secret; one that another key sealed opens nothing, since no code fits a random one."""
-    try:
-        return _fernet().decrypt(sealed).decode()
-    except InvalidToken:
-        return new_secret()
+    return unseal(sealed, use=SEALED_FOR) or new_secret()
 
 
 def _record(user: User, verb: str, *, actor: str | None = None) -> None:

@@ -21,6 +21,9 @@ SUPERUSER_ONLY = {
     "runevent",
     "auditrecord",
     "auditcheckpoint",
+    "delegation",
+    "webhookendpoint",
+    "webhookdelivery",
 }
 
 

@@ -16,10 +16,18 @@ from catalog.services.contracts import put_contract
 from catalog.services.glossary import create_term
 from catalog.services.products import create_product
 from core.clock import utc_now
-from governance.models import AuditRecord, Classification, ReviewKind
+from governance.models import (
+    AuditRecord,
+    Classification,
+    Delegation,
+    ReviewKind,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from governance.queries import principal_of
 from governance.services.break_glass import break_glass
 from governance.services.reviews import raise_review
+from governance.services.rules import save_rule
 from identity.models import ApiToken, ExternalIdentity
 from identity.services import issue_token
 from ingestion.models import Source
@@ -88,6 +96,7 @@ def make_small_world() -> SmallWorld:
         confidence=0.9,
         detector_version=1,
     )
+    _add_approval(base, rows)
     _add_vocabulary(base, rows)
     _add_ingestion_and_processing(base, rows)
     _add_models(base, rows)
@@ -108,6 +117,23 @@ def _add_accounts(base: World, rows: dict[str, object]) -> None:
     rows["identity"] = ExternalIdentity.objects.create(
         user=base.owner, issuer="https://login.example.org", subject="hidden-subject"
     )
+
+
+def _add_approval(base: World, rows: dict[str, object]) -> None:
+    rows["rule"] = save_rule(
+        {"name": "hidden-rule", "applies_to": {"domain": ["sales"]}, "stages": [{"by": "steward"}]},
+        by=principal_of(base.steward),
+    )
+    rows["delegation"] = Delegation.objects.create(
+        person=base.owner,
+        starts_at=utc_now(),
+        ends_at=utc_now() + timedelta(days=1),
+    )
+    endpoint = WebhookEndpoint.objects.create(
+        url="https://hidden.example.org/", secret=b"", types=["*"], is_active=False
+    )
+    rows["webhook"] = endpoint
+    rows["delivery"] = WebhookDelivery.objects.create(endpoint=endpoint, event={"type": "hidden"})
 
 
 def _add_vocabulary(base: World, rows: dict[str, object]) -> None:

@@ -153,14 +153,92 @@ def test_a_decided_request_is_decided(steward, dataset, analyst):
     assert decisions(analyst, dataset).json()["decisions"]["read"]["effect"] == "deny"
 
 
-def test_an_approval_may_shorten_and_never_lengthen(steward, dataset, analyst):
-    url = f"/api/v1/access-requests/{ask(analyst, dataset).json()['uuid']}/approve"
-    client = api_client(steward)
-    assert client.post(url, {"duration_seconds": 7200}, **JSON).status_code == 400
-    answer = client.post(url, {"duration_seconds": 60}, **JSON)
-    assert answer.status_code == 200
-    row = AccessRequest.objects.get()
-    assert row.expires_at - row.decided_at <= timedelta(seconds=60)
+def test_less_is_offered_and_granted_when_it_is_accepted(steward, dataset, analyst):
+    url = f"/api/v1/access-requests/{ask(analyst, dataset).json()['uuid']}"
+    client, own = api_client(steward), api_client(analyst)
+    assert client.post(f"{url}/offer", {"duration_seconds": 7200}, **JSON).status_code == 400
+    offered = client.post(
+        f"{url}/offer",
+        {"duration_seconds": 60, "columns": ["region"], "comment": "for now"},
+        **JSON,
+    ).json()
+    assert (offered["state"], offered["offers"][0]["columns"]) == ("offered", ["region"])
+    assert client.post(f"{url}/approve", {}, **JSON).json()["possible_from"] == ["pending"]
+    assert client.post(f"{url}/answer", {"accept": True}, **JSON).status_code == 404
+    accepted = own.post(f"{url}/answer", {"accept": True}, **JSON).json()
+    assert (accepted["state"], accepted["decided_by"]) == ("approved", "steward")
+    row, grant = AccessRequest.objects.get(), DatasetUserGrant.objects.get(request__isnull=False)
+    assert (grant.columns, row.expires_at - row.decided_at <= timedelta(seconds=60)) == (
+        ["region"],
+        True,
+    )
+    again = own.post(f"{url}/answer", {"accept": False}, **JSON)
+    assert (again.status_code, again.json()["state"]) == (409, "approved")
+
+
+def test_more_time_is_asked_before_the_end_and_begins_there(steward, dataset, analyst):
+    url = f"/api/v1/access-requests/{ask(analyst, dataset).json()['uuid']}"
+    own, client = api_client(analyst), api_client(steward)
+    assert own.post(f"{url}/extend", {"duration_seconds": 60}, **JSON).status_code == 409
+    client.post(f"{url}/approve", {}, **JSON)
+    assert client.post(f"{url}/extend", {"duration_seconds": 60}, **JSON).status_code == 404
+    more = own.post(f"{url}/extend", {"duration_seconds": 60}, **JSON)
+    assert (more.status_code, more.json()["state"], more.json()["extends"]) == (
+        201,
+        "pending",
+        url.rpartition("/")[2],
+    )
+    client.post(f"/api/v1/access-requests/{more.json()['uuid']}/approve", {}, **JSON)
+    first, second = AccessRequest.objects.order_by("pk")
+    assert second.expires_at == first.expires_at + timedelta(seconds=60)
+
+
+def test_who_was_sent_a_link_learns_a_name_and_may_ask(actors, steward, dataset):
+    body = {"dataset": str(dataset.uuid), "lifetime_seconds": 3600}
+    base = "/api/v1/access-requests/invitations"
+    sent = {
+        user.username: api_client(user).post(base, body, **JSON).status_code
+        for user in (actors.team_mate, actors.outsider, steward)
+    }
+    assert sent == {actors.team_mate.username: 404, actors.outsider.username: 404, "steward": 201}
+    made = api_client(steward).post(base, body, **JSON).json()
+    guest = api_client(actors.outsider)
+    shown = guest.get(f"{base}/{made['invitation']}").json()
+    assert (shown["dataset_name"], sorted(shown)) == (
+        "curated.passengers",
+        ["dataset_name", "expires_at"],
+    )
+    asked = {"invitation": made["invitation"], "purpose": "a study", "duration_seconds": 60}
+    answer = guest.post("/api/v1/access-requests", asked, **JSON)
+    assert (answer.status_code, answer.json()["state"]) == (201, "pending")
+    assert guest.get(f"/api/v1/catalog/datasets/{dataset.uuid}").status_code == 404
+    forged = guest.get(f"{base}/{made['invitation'][:-2]}xx")
+    assert (forged.status_code, forged.json()["code"]) == (404, "not-found")
+
+
+def test_the_approver_sees_what_opens_and_how_it_was_decided_before(steward, dataset, analyst):
+    first = f"/api/v1/access-requests/{ask(analyst, dataset, columns=['region']).json()['uuid']}"
+    api_client(steward).post(f"{first}/approve", {"comment": "fine"}, **JSON)
+    second = f"/api/v1/access-requests/{ask(analyst, dataset).json()['uuid']}"
+    seen = api_client(steward).get(f"{second}/opening").json()
+    assert [(each["name"], each["today"], each["opens"]) for each in seen["columns"]] == [
+        ("booking_id", False, ""),
+        ("email", False, ""),
+        ("region", True, None),
+    ]
+    assert [each["alike"] for each in seen["precedents"]] == [
+        ["the same dataset", "the same domain", "purpose: delays", "purpose: spring"]
+    ]
+    assert api_client(analyst).get(f"{second}/opening").status_code == 403
+
+
+def test_cancelling_is_for_those_who_may_approve(actors, steward, dataset, analyst):
+    url = f"/api/v1/access-requests/{ask(analyst, dataset).json()['uuid']}/cancel"
+    statuses = [
+        api_client(user).post(url, {"comment": "moved"}, **JSON).status_code
+        for user in (actors.outsider, analyst, steward, actors.owner)
+    ]
+    assert statuses == [404, 403, 200, 409]
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,11 @@ OBJECTS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "break-glass/": {"uuid": ("breaking", "uuid")},
     "identities/": {"pk": ("identity", "pk")},
+    "api/v1/access-requests/invitations/": {},
+    "api/v1/request-rules/": {"name": ("rule", "name")},
+    "api/v1/delegations/": {"uuid": ("delegation", "uuid")},
+    "api/v1/webhooks/": {"uuid": ("webhook", "uuid")},
+    "api/v1/webhook-deliveries/": {"uuid": ("delivery", "uuid")},
     "api/v1/policies/": {"pk": ("policy", "pk")},
     "api/v1/reviews/": {"uuid": ("review", "uuid")},
     "api/v1/ingestion/": {"name": ("source", "name")},
@@ -109,6 +114,8 @@ OBJECTS: dict[str, dict[str, tuple[str, str]]] = {
     "v2/models/": {"name": ("model", "dataset.name"), "version": ("model", "number")},
     "datasets/": {"uuid": ("dataset", "uuid")},
     "requests/": {"uuid": ("request", "uuid")},
+    "requests/invited/": {},
+    "absences/": {"uuid": ("delegation", "uuid")},
     "inbox/": {"uuid": ("request", "uuid")},
     "models/": {"uuid": ("model", "dataset.uuid")},
     "tokens/": {"pk": ("token", "pk")},
@@ -126,6 +133,8 @@ NEUTRAL = {
     "path": "nothing/here",
     "url": "nothing/here",
     "view": "v",
+    # Who bears a link may use it; `tests/api/test_access_requests.py` looks at what it tells.
+    "invitation": "forged",
     "key": "u1",
     "content_type_id": "1",
     "app_label": "catalog",
@@ -359,6 +368,8 @@ REFUSED_TO_STRANGERS = {
     "api/v1/users": 403,
     "api/v1/groups": 403,
     "api/v1/policies": 403,
+    "api/v1/webhooks": 403,
+    "api/v1/webhook-deliveries": 403,
     **{
         f"scim/v2/{name}": 403
         for name in (

@@ -16,6 +16,7 @@ AdminSite.login = staticmethod(sign_in_for_admin)  # type: ignore[method-assign,
 AdminSite.logout = staticmethod(sign_out_for_admin)  # type: ignore[method-assign,assignment]
 
 from web.admin import (  # noqa: E402
+    approval,
     break_glass,
     catalog,
     classification,
@@ -25,9 +26,11 @@ from web.admin import (  # noqa: E402
     reviews,
     storage,
     vocabulary,
+    webhooks,
 )
 
 __all__ = [
+    "approval",
     "break_glass",
     "catalog",
     "classification",
@@ -37,6 +40,7 @@ __all__ = [
     "reviews",
     "storage",
     "vocabulary",
+    "webhooks",
 ]
 
 for _app in ("ingestion", "processing", "serving"):

@@ -25,7 +25,8 @@ from governance.models import (
     DomainUserGrant,
     RequestState,
 )
-from governance.policy.types import Action
+from governance.opening import describe_opening
+from governance.policy.types import Action, Principal
 from governance.services.grants import grant_access, revoke_grant
 from governance.services.requests import approve_request, deny_request
 from web.access import administered_domains, viewer_of, visible_datasets
@@ -37,13 +38,14 @@ from web.admin.base import (
     is_staff,
     say,
 )
-from web.opening import describe_opening
 
 STATE_COLOURS = {
     RequestState.PENDING: "warning",
+    RequestState.OFFERED: "warning",
     RequestState.APPROVED: "success",
     RequestState.DENIED: "danger",
     RequestState.WITHDRAWN: "info",
+    RequestState.CANCELLED: "info",
     RequestState.EXPIRED: "info",
     RequestState.REVOKED: "danger",
 }
@@ -191,6 +193,15 @@ class AccessRequestAdmin(KernelAdmin):
     actions = ["approve", "deny"]
     actions_submit_line = ["approve_now", "deny_now"]
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> AccessRequest | None:
+        """The request, with the viewer for whom `would_open` is worked out."""
+        asked: AccessRequest | None = super().get_object(request, object_id, from_field)
+        if asked is not None:
+            asked.viewer = viewer_of(request).principal  # type: ignore[attr-defined]
+        return asked
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """People ask for themselves, on the dataset's page."""
         del request
@@ -247,7 +258,8 @@ class AccessRequestAdmin(KernelAdmin):
             approve_request(obj, by=by, comment=comment)
         else:
             deny_request(obj, by=by, comment=comment)
-        done = "approved" if approve else "denied"
+        obj.refresh_from_db(fields=["state"])
+        done = obj.get_state_display() if approve else "denied"
         messages.success(request, f"The request of {obj.requester} is {done}.")
 
     @admin.action(description="Approve")
@@ -285,15 +297,16 @@ class AccessRequestAdmin(KernelAdmin):
     @admin.display(description="would open")
     def would_open(self, asked: AccessRequest) -> str:
         """The cells, with the labels they bear, beside what the person reads today."""
-        opening = describe_opening(asked)
+        viewer: Principal = asked.viewer  # type: ignore[attr-defined]
+        opening = describe_opening(asked, viewer=viewer)
         columns = format_html_join(
             "",
             "<li><code>{}</code> {}{}</li>",
             (
                 (
                     column.name,
-                    f"[{', '.join(column.labels)}]" if column.labels else "",
-                    " - open today" if column.today else "",
+                    f"[{', '.join(map(str, column.labels))}]" if column.labels else "",
+                    " - nothing new" if column.opens is None else "",
                 )
                 for column in opening.columns
             ),

@@ -25,6 +25,7 @@ FOR_STAFF: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             ("Requests", "inbox", "governance_accessrequest"),
             ("Reviews", "rate_review", "governance_reviewitem"),
+            ("Rules of approval", "rule", "governance_requestrule"),
             ("Policies", "policy", "governance_policyversion"),
             ("Dataset grants to people", "person", "governance_datasetusergrant"),
             ("Dataset grants to groups", "group", "governance_datasetgroupgrant"),
@@ -73,6 +74,9 @@ FOR_SUPERUSERS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             ("Audit log", "history", "governance_auditrecord"),
             ("Audit checkpoints", "verified", "governance_auditcheckpoint"),
+            ("Absences", "event_busy", "governance_delegation"),
+            ("Webhooks", "webhook", "governance_webhookendpoint"),
+            ("Webhook deliveries", "outbox", "governance_webhookdelivery"),
             ("Custom properties", "tune", "catalog_propertydefinition"),
             ("Imports", "upload", "catalog_catalogimport"),
             ("Jobs", "work", "catalog_job"),

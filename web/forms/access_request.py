@@ -61,7 +61,52 @@ class AccessRequestForm(forms.Form):
 
 
 class DecisionForm(forms.Form):
+    """What an approver says; `columns`, `row_filter` and `hours` belong to an offer."""
+
     comment = forms.CharField(
         required=False, max_length=MAX_COMMENT, widget=forms.Textarea(attrs={"rows": 2})
     )
-    verdict = forms.ChoiceField(choices=[("approve", "approve"), ("deny", "deny")])
+    verdict = forms.ChoiceField(
+        choices=[(each, each) for each in ("approve", "deny", "offer", "cancel")]
+    )
+    columns = forms.MultipleChoiceField(required=False)
+    row_filter = forms.CharField(required=False, max_length=MAX_FILTER)
+    hours = forms.ChoiceField(choices=[("", "as asked"), *DURATIONS], required=False)
+
+    def __init__(self, *args: Any, column_names: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        columns = self.fields["columns"]
+        if isinstance(columns, forms.MultipleChoiceField):
+            columns.choices = [(name, name) for name in column_names]
+
+    def offered(self) -> dict[str, Any]:
+        """What an offer narrows; None is left as it was asked."""
+        hours = self.cleaned_data["hours"]
+        return {
+            "columns": list(self.cleaned_data["columns"]) or None,
+            "row_filter": self.cleaned_data["row_filter"].strip() or None,
+            "duration": timedelta(hours=int(hours)) if hours else None,
+        }
+
+
+class ExtensionForm(forms.Form):
+    hours = forms.ChoiceField(choices=DURATIONS, initial="720")
+
+
+class AbsenceForm(forms.Form):
+    """For how long somebody is away, and who decides for them meanwhile."""
+
+    delegate = forms.CharField(
+        required=False,
+        max_length=150,
+        help_text="The user name of who decides for you. Empty: your stages go to those next in line.",
+    )
+    starts_at = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}))
+    ends_at = forms.DateField(
+        label="Until (that day included)", widget=forms.DateInput(attrs={"type": "date"})
+    )
+    domain = forms.SlugField(
+        required=False,
+        help_text="The short name of a domain: for it the delegate is given the right to approve. Empty: everywhere, "
+        "where they may approve themselves.",
+    )

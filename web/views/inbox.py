@@ -1,5 +1,6 @@
 """The approver's inbox: what waits, what it would open, and the decision."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -8,18 +9,32 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from core.errors import LakewardenError
-from governance.models import AccessRequest, RequestState
-from governance.policy.types import Action
-from governance.services.requests import approve_request, deny_request
-from web.access import current_user, viewer_of, visible_datasets
-from web.forms.access_request import DecisionForm
-from web.opening import Opening, describe_opening
+from governance.models import AccessRequest
+from governance.opening import Opening, describe_opening
+from governance.policy.types import Principal
+from governance.precedents import find_precedents
+from governance.queries import requests_to_decide
+from governance.services.requests import (
+    approve_request,
+    cancel_request,
+    deny_request,
+    offer_less,
+)
+from query.counting import count_rows
+from web.access import current_user, viewer_of
+from web.forms.access_request import DURATIONS, DecisionForm
 from web.templatetags.lakewarden import sentence
 
 SHOWN = 50
+DONE = {
+    "approve": "approved by you",
+    "deny": "denied",
+    "offer": "answered with an offer",
+    "cancel": "cancelled",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,42 +46,76 @@ class Waiting:
 
 
 def pending_for(request: HttpRequest) -> QuerySet[AccessRequest]:
-    """The requests that the viewer may decide: nobody decides their own."""
-    approvable = visible_datasets(request, Action.APPROVE)
-    pending = AccessRequest.objects.filter(
-        state=RequestState.PENDING, dataset__in=approvable.values("pk")
-    )
-    return pending.exclude(requester=current_user(request))
+    """The requests in which a stage waits for the viewer."""
+    viewer = viewer_of(request)
+    return requests_to_decide(viewer.principal, facts=viewer.facts)
 
 
 @login_required
 @require_safe
 def inbox(request: HttpRequest) -> HttpResponse:
     """Oldest first: who waits longest is served first."""
-    rows = pending_for(request).select_related("dataset__domain", "requester")
+    principal = viewer_of(request).principal
     waiting = [
-        Waiting(asked, describe_opening(asked)) for asked in rows.order_by("created_at")[:SHOWN]
+        Waiting(asked, describe_opening(asked, viewer=principal))
+        for asked in pending_for(request)[:SHOWN]
     ]
     return render(request, "web/inbox.html", {"waiting": waiting})
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def decide(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Approve or deny; a request that the viewer may not decide is not found."""
+    """One request with all that bears on it, and its decision; one that does not wait for the viewer is not found."""
     asked = pending_for(request).filter(uuid=uuid).first()
-    form = DecisionForm(request.POST)
     if asked is None:
         raise Http404
+    opening = describe_opening(asked, viewer=viewer_of(request).principal)
+    if request.method == "POST":
+        return _carry_out(request, asked, opening)
+    context = {
+        "asked": asked,
+        "opening": opening,
+        "precedents": find_precedents(asked, viewer=viewer_of(request).principal),
+        "count": _count(request, asked),
+        "durations": DURATIONS,
+    }
+    return render(request, "web/decide.html", context)
+
+
+def _carry_out(request: HttpRequest, asked: AccessRequest, opening: Opening) -> HttpResponse:
+    form = DecisionForm(request.POST, column_names=[each.name for each in opening.columns])
     if not form.is_valid():
-        messages.error(request, "Choose to approve or to deny.")
+        messages.error(request, "Choose to approve, to deny, to offer less or to cancel.")
         return redirect("web:inbox")
-    service = approve_request if form.cleaned_data["verdict"] == "approve" else deny_request
+    verdict = form.cleaned_data["verdict"]
     try:
-        service(asked, by=viewer_of(request).principal, comment=form.cleaned_data["comment"])
+        _say(verdict, form, asked, viewer_of(request).principal)
     except LakewardenError as error:
         messages.error(request, sentence(error.message))
     else:
-        done = "approved" if service is approve_request else "denied"
-        messages.success(request, f"The request of {asked.requester} is {done}.")
+        messages.success(request, f"The request of {asked.requester} is {DONE[verdict]}.")
     return redirect("web:inbox")
+
+
+def _say(verdict: str, form: DecisionForm, asked: AccessRequest, by: Principal) -> None:
+    comment = form.cleaned_data["comment"]
+    steps: dict[str, Callable[[], AccessRequest]] = {
+        "approve": lambda: approve_request(asked, by=by, comment=comment),
+        "deny": lambda: deny_request(asked, by=by, comment=comment),
+        "offer": lambda: offer_less(asked, by=by, comment=comment, **form.offered()),
+        "cancel": lambda: cancel_request(asked, by=by, comment=comment),
+    }
+    steps[verdict]()
+
+
+def _count(request: HttpRequest, asked: AccessRequest) -> int | None:
+    """The rows that were asked for, counted when the viewer wants it and reads them all themselves."""
+    if request.GET.get("count") != "1":
+        return None
+    try:
+        return count_rows(
+            user=current_user(request), dataset=asked.dataset, where=asked.terms().row_filter
+        )
+    except LakewardenError:
+        return None

@@ -1,6 +1,7 @@
 """Asking for access, and what became of it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +14,18 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from catalog.models import Dataset
 from core.errors import LakewardenError
 from governance.explanations import changes_to_allow
-from governance.models import AccessRequest, RequestState
+from governance.models import AccessRequest
 from governance.policy.types import Action
-from governance.services.requests import request_access, withdraw_request
+from governance.services.requests import (
+    Invitation,
+    answer_offer,
+    extend_request,
+    open_invitation,
+    request_access,
+    withdraw_request,
+)
 from web.access import current_user, decide, find_dataset, viewer_of, visible_datasets
-from web.forms.access_request import AccessRequestForm
+from web.forms.access_request import DURATIONS, AccessRequestForm, ExtensionForm
 from web.templatetags.lakewarden import sentence
 
 SHOWN = 100
@@ -37,15 +45,31 @@ def mark_visible(request: HttpRequest, asked: list[AccessRequest]) -> list[Acces
 def request_list(request: HttpRequest) -> HttpResponse:
     """The viewer's own requests, newest first."""
     asked = AccessRequest.objects.filter(requester=current_user(request))
-    rows = list(asked.select_related("dataset", "decided_by")[:SHOWN])
-    return render(request, "web/requests.html", {"requests": mark_visible(request, rows)})
+    rows = list(
+        asked.select_related("dataset", "decided_by").prefetch_related("offers__by")[:SHOWN]
+    )
+    context = {"requests": mark_visible(request, rows), "durations": DURATIONS}
+    return render(request, "web/requests.html", context)
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def request_new(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """The request form of a dataset that the viewer may discover."""
-    dataset = find_dataset(request, uuid, Action.DISCOVER)
+    return _ask(request, find_dataset(request, uuid, Action.DISCOVER))
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def request_invited(request: HttpRequest, invitation: str) -> HttpResponse:
+    """The request form of a dataset that somebody sent a link for: its name, and nothing else."""
+    found = open_invitation(invitation, by=viewer_of(request).principal)
+    return _ask(request, found.dataset, found)
+
+
+def _ask(
+    request: HttpRequest, dataset: Dataset, invitation: Invitation | None = None
+) -> HttpResponse:
     form = _form(request, dataset)
     if request.method == "POST" and form.is_valid():
         try:
@@ -56,18 +80,21 @@ def request_new(request: HttpRequest, uuid: UUID) -> HttpResponse:
                 columns=form.wanted_columns(),
                 row_filter=form.wanted_rows(),
                 duration=form.duration,
+                invitation=invitation,
             )
         except LakewardenError as error:
             form.add_error(None, sentence(error.message))
         else:
             messages.success(request, "Your request is sent. You will find its state here.")
             return redirect("web:requests")
-    context = {"dataset": dataset, "form": form, **_why_not(request, dataset)}
+    context: dict[str, Any] = {"dataset": dataset, "form": form, "invited": True}
+    if invitation is None:
+        context |= {"invited": False, **_why_not(request, dataset)}
     return render(request, "web/request_new.html", context)
 
 
 def _why_not(request: HttpRequest, dataset: Dataset) -> dict[str, Any]:
-    """Why the viewer may not read today, and what would have to change."""
+    """Why the viewer, who may discover the dataset, may not read it today, and what would have to change."""
     viewer = viewer_of(request)
     decision = decide(request, Action.READ, dataset)
     changes = changes_to_allow(viewer.principal, Action.READ, dataset, facts=viewer.facts)
@@ -86,14 +113,48 @@ def _form(request: HttpRequest, dataset: Dataset) -> AccessRequestForm:
 @login_required
 @require_POST
 def request_withdraw(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Take back one of the viewer's own pending requests."""
-    asked = get_object_or_404(
-        AccessRequest, uuid=uuid, requester=current_user(request), state=RequestState.PENDING
+    """Take back one of the viewer's own open requests."""
+    asked = _own(request, uuid)
+    by = viewer_of(request).principal
+    return _tell(request, lambda: withdraw_request(asked, by=by), "The request is withdrawn.")
+
+
+@login_required
+@require_POST
+def request_answer(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Accept or decline what was offered instead."""
+    asked, accept = _own(request, uuid), request.POST.get("answer") == "accept"
+    by = viewer_of(request).principal
+    said = "The offer is accepted." if accept else "The offer is declined."
+    return _tell(request, lambda: answer_offer(asked, by=by, accept=accept), said)
+
+
+@login_required
+@require_POST
+def request_extend(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Ask for more time, before the grant ends."""
+    asked, form = _own(request, uuid), ExtensionForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Choose for how long.")
+        return redirect("web:requests")
+    by, duration = viewer_of(request).principal, timedelta(hours=int(form.cleaned_data["hours"]))
+    return _tell(
+        request,
+        lambda: extend_request(asked, by=by, duration=duration),
+        "Your request for more time is sent.",
     )
+
+
+def _own(request: HttpRequest, uuid: UUID) -> AccessRequest:
+    return get_object_or_404(AccessRequest, uuid=uuid, requester=current_user(request))
+
+
+def _tell(request: HttpRequest, step: Callable[[], AccessRequest], done: str) -> HttpResponse:
+    """Make the step, and say that it is done or why it is not."""
     try:
-        withdraw_request(asked, by=viewer_of(request).principal)
+        step()
     except LakewardenError as error:
         messages.error(request, sentence(error.message))
     else:
-        messages.success(request, "The request is withdrawn.")
+        messages.success(request, done)
     return redirect("web:requests")

@@ -10,7 +10,7 @@ from catalog.models import Dataset, Domain
 from core.clock import utc_now
 from core.errors import LakewardenError
 from governance.glass import find_target, visible_breakings
-from governance.management.commands.explain import find_dataset
+from governance.management.names import find_dataset
 from governance.models import BreakGlass, Verdict
 from governance.policy.types import Principal
 from governance.queries import principal_of

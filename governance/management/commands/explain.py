@@ -4,14 +4,13 @@ from argparse import ArgumentParser
 from collections.abc import Iterable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from catalog.models import Dataset
 from governance.explanations import changes_to_allow
+from governance.management.names import find_dataset, find_user
 from governance.policy.counterfactual import Change
 from governance.policy.types import Action, Decision
 from governance.queries import decide_on, load_facts, principal_of
-from identity.models import User
 
 
 class Command(BaseCommand):
@@ -24,11 +23,8 @@ class Command(BaseCommand):
         parser.add_argument("--purpose", help="the purpose that the user would declare")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        user = User.objects.filter(username=options["user"]).first()
-        if user is None:
-            raise CommandError(f"there is no user `{options['user']}`")
+        principal = principal_of(find_user(options["user"]), purpose=options["purpose"])
         dataset = find_dataset(options["dataset"])
-        principal = principal_of(user, purpose=options["purpose"])
         facts = load_facts(principal)
         for action in [Action(options["action"])] if options["action"] else Action:
             decision = decide_on(principal, action, dataset, facts=facts)
@@ -49,17 +45,3 @@ class Command(BaseCommand):
             mask = f", masked by {rule.mask}" if rule.mask else ""
             when = f", only where {rule.visible_when}" if rule.visible_when else ""
             self.stdout.write(f"  column {rule.name} ({rule.type}){mask}{when}")
-
-
-def find_dataset(text: str) -> Dataset:
-    """The dataset of `namespace:name` or of a UUID; CommandError where there is none."""
-    namespace, _, name = text.rpartition(":")
-    found = Dataset.objects.filter(namespace=namespace, name=name).first() if namespace else None
-    if found is None and len(text) == len("00000000-0000-0000-0000-000000000000"):
-        try:
-            found = Dataset.objects.filter(uuid=text).first()
-        except ValueError:
-            found = None
-    if found is None:
-        raise CommandError(f"there is no dataset `{text}`; expected namespace:name or its UUID")
-    return found

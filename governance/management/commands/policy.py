@@ -12,14 +12,12 @@ from django.db import transaction
 from catalog.models import Dataset
 from core.errors import LakewardenError
 from governance.facts import load_domains
+from governance.management.names import find_principal
 from governance.models import PolicyStatus, PolicyVersion
 from governance.policy.anchors import scope_predicate
 from governance.policy.documents import dump_documents, load_documents, parse_policy
-from governance.policy.types import Principal
-from governance.queries import principal_of
 from governance.restriction import to_condition
 from governance.services.policies import check_policy, publish_policy, save_policy_draft
-from identity.models import User
 
 
 class Command(BaseCommand):
@@ -48,7 +46,7 @@ class Command(BaseCommand):
             raise CommandError(error.message) from error
 
     def _apply(self, *, file: Path, by: str, **_: Any) -> None:
-        author = _principal(by)
+        author = find_principal(by)
         current = _published()
         with transaction.atomic():
             for document in _read(file):
@@ -121,10 +119,3 @@ def _compared(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> lis
     old = [] if before is None else dump_documents([before]).splitlines()
     new = dump_documents([after]).splitlines()
     return list(difflib.unified_diff(old, new, "in force", str(after["name"]), lineterm=""))
-
-
-def _principal(username: str) -> Principal:
-    user = User.objects.filter(username=username).first()
-    if user is None:
-        raise CommandError(f"there is no user `{username}`")
-    return principal_of(user)
