@@ -1,12 +1,18 @@
-"""System checks of the services that we stand on; run by `manage.py check --database default` and by `migrate`."""
+"""System checks of the services that we stand on; run by `manage.py check --database default` and by `migrate`.
+
+The one of the audit log is run by `check --deploy`.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import redis
 from django.conf import settings
+from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
-from django.db import connections
+from django.db import DatabaseError, connections
+
+from governance.runtime_role import changeable_log_tables
 
 MIN_POSTGRESQL = 150_000
 MIN_REDIS_MAJOR = 6
@@ -43,3 +49,22 @@ def check_redis(*, databases: Sequence[str] | None = None, **kwargs: Any) -> lis
     if int(version.split(".", maxsplit=1)[0]) < MIN_REDIS_MAJOR:
         return [Error(f"Redis {version} is too old: expected 6 or newer", id="lakewarden.E003")]
     return []
+
+
+@register(Tags.security, deploy=True)
+def check_audit_log(**kwargs: Any) -> list[CheckMessage]:
+    """The processes' database role must not be able to change the audit log."""
+    del kwargs
+    try:
+        tables = changeable_log_tables()
+    except DatabaseError:
+        return []  # that it does not answer is told by the checks of the database
+    if not tables:
+        return []
+    return [
+        checks.Warning(
+            f"the database role of `DATABASE_URL` can change {', '.join(tables)}",
+            hint="Run the processes as a role of their own: docs/how-to/prove-the-audit-log.md.",
+            id="lakewarden.W001",
+        )
+    ]

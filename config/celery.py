@@ -35,6 +35,11 @@ app.conf.beat_schedule = {
     "send-notices": {"task": "governance.send_notices", "schedule": 30.0},
     "deliver-webhooks": {"task": "governance.deliver_webhooks", "schedule": 10.0},
     "seal-audit": {"task": "governance.seal_audit", "schedule": 2.0},
+    "archive-audit": {
+        "task": "storage.archive_audit",
+        "schedule": crontab(minute="*/5"),
+        "options": {"queue": "tiering"},
+    },
     "sweep-sources": {
         "task": "ingestion.sweep_sources",
         "schedule": 15.0,

@@ -11,6 +11,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 ENVIRONMENTS = ("development", "production", "test")
 KAFKA_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+# S3's own two ("Using S3 Object Lock"): in the second an administrator of the bucket may still remove.
+RETENTION_MODES = ("COMPLIANCE", "GOVERNANCE")
 MIN_SECRET_LENGTH = 32
 MAX_REQUESTS_A_MINUTE = 10_000_000
 MAX_BREAK_GLASS_MINUTES = 240
@@ -122,6 +124,15 @@ class MailSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AuditArchiveSettings:
+    """Where copies of the audit log go, and for how many days the store must refuse their removal (0: not)."""
+
+    url: str
+    retention_days: int
+    retention_mode: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class LakewardenSettings:
     """All that the service reads from its environment."""
 
@@ -131,6 +142,8 @@ class LakewardenSettings:
     allowed_hosts: tuple[str, ...]
     data_dir: Path
     audit_key_file: Path
+    audit_master_key_file: Path
+    audit_archive: AuditArchiveSettings | None
     database: DatabaseSettings
     redis_url: str = field(repr=False)
     kafka: KafkaSettings
@@ -221,6 +234,8 @@ def read_settings(environ: Mapping[str, str]) -> LakewardenSettings:
         allowed_hosts=_allowed_hosts(reader, url),
         data_dir=data_dir,
         audit_key_file=Path(reader.text("LAKEWARDEN_AUDIT_KEY_FILE")),
+        audit_master_key_file=Path(reader.text("LAKEWARDEN_AUDIT_MASTER_KEY_FILE")),
+        audit_archive=_audit_archive(reader),
         database=_database(reader),
         redis_url=reader.text("REDIS_URL"),
         kafka=_kafka(reader),
@@ -279,6 +294,18 @@ def _mail(reader: _Reader, url: SplitResult) -> MailSettings:
         use_ssl=scheme == "smtps",
         use_tls=scheme == "smtp+tls",
         sender=reader.text("LAKEWARDEN_MAIL_FROM", f"lakewarden@{url.hostname}"),
+    )
+
+
+def _audit_archive(reader: _Reader) -> AuditArchiveSettings | None:
+    if not reader.optional("LAKEWARDEN_AUDIT_ARCHIVE_URL"):
+        return None
+    return AuditArchiveSettings(
+        url=reader.url("LAKEWARDEN_AUDIT_ARCHIVE_URL", ("s3",)).geturl(),
+        retention_days=reader.integer("LAKEWARDEN_AUDIT_RETENTION_DAYS", 0, low=0, high=36_500),
+        retention_mode=reader.choice(
+            "LAKEWARDEN_AUDIT_RETENTION_MODE", RETENTION_MODES, "COMPLIANCE"
+        ),
     )
 
 

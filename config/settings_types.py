@@ -8,6 +8,7 @@ _PLACEHOLDERS = {
     "LAKEWARDEN_SECRET_KEY": "type-checking-only-" * 3,
     "LAKEWARDEN_DATA_DIR": "/nonexistent",
     "LAKEWARDEN_AUDIT_KEY_FILE": "/nonexistent/audit.pem",
+    "LAKEWARDEN_AUDIT_MASTER_KEY_FILE": "/nonexistent/audit-master.key",
     "DATABASE_URL": "postgresql://nobody@127.0.0.1/nothing",
     "REDIS_URL": "redis://127.0.0.1/0",
     "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092",

@@ -3,7 +3,7 @@
 The sink writes in the caller's transaction: a change without its record cannot commit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -13,7 +13,13 @@ class AuditSink(Protocol):
     """Appends one record; raises if it cannot, so that the change fails with it."""
 
     def __call__(
-        self, *, actor: str, action: str, resource: str, payload: dict[str, Any]
+        self,
+        *,
+        actor: str,
+        action: str,
+        resource: str,
+        payload: dict[str, Any],
+        about: Collection[str],
     ) -> None: ...
 
 
@@ -33,19 +39,26 @@ def register_sink(sink: AuditSink) -> None:
 
 
 def record(
-    *, actor: str, action: str, resource: str, payload: dict[str, Any] | None = None
+    *,
+    actor: str,
+    action: str,
+    resource: str,
+    payload: dict[str, Any] | None = None,
+    about: Collection[str] = (),
 ) -> None:
     """Append to the audit log: `actor` did `action` (noun.verb) to `resource`.
 
-    `payload` is JSON-safe and holds no secret; it also says by which role `actor` acts, where `acting` knows one. Without a registered sink this raises RuntimeError: what
-    cannot be recorded does not happen.
+    `payload` is JSON-safe and holds no secret; it also says by which role `actor` acts, where `acting` knows one.
+    `about` names the users that it tells of beside the actor and the user of a resource `user:NAME`: who erases one of
+    them makes the payload unreadable. Without a registered sink this raises RuntimeError: what cannot be recorded does
+    not happen.
     """
     if not _sinks:
         raise RuntimeError("no audit sink is registered")
     authority = _authority.get()
     role = authority(actor) if authority else None
     told = {**(payload or {}), **({"by_role": role} if role else {})}
-    _sinks[0](actor=actor, action=action, resource=resource, payload=told)
+    _sinks[0](actor=actor, action=action, resource=resource, payload=told, about=about)
 
 
 @contextmanager

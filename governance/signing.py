@@ -19,6 +19,7 @@ from django.conf import settings
 from core.errors import UnavailableError
 
 KEY_ID_CHARACTERS = 16
+ORIGIN = "lakewarden-audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,7 @@ class Checkpoint:
     def signed_bytes(self) -> bytes:
         """Four lines, as in the checkpoint format of transparency logs (C2SP tlog-checkpoint), with the time last."""
         root = base64.b64encode(self.root_hash).decode()
-        return (
-            f"lakewarden-audit\n{self.tree_size}\n{root}\n{self.signed_at.isoformat()}\n".encode()
-        )
+        return f"{ORIGIN}\n{self.tree_size}\n{root}\n{self.signed_at.isoformat()}\n".encode()
 
 
 def sign(checkpoint: Checkpoint) -> bytes:
@@ -53,13 +52,17 @@ def is_signed(checkpoint: Checkpoint, signature: bytes) -> bool:
 
 def key_id() -> str:
     """The beginning of the SHA-256 of the raw public key, as hex."""
-    raw = _raw(_private_key().public_key())
-    return hashlib.sha256(raw).hexdigest()[:KEY_ID_CHARACTERS]
+    return hashlib.sha256(public_key()).hexdigest()[:KEY_ID_CHARACTERS]
+
+
+def public_key() -> bytes:
+    """The raw public key."""
+    return _raw(_private_key().public_key())
 
 
 def public_key_base64() -> str:
     """The raw public key, for whoever verifies elsewhere."""
-    return base64.b64encode(_raw(_private_key().public_key())).decode()
+    return base64.b64encode(public_key()).decode()
 
 
 def _raw(key: Ed25519PublicKey) -> bytes:

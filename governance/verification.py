@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from core.errors import NotFoundError
-from governance.merkle import Frontier, inclusion_proof, leaf_hash
-from governance.models import AuditCheckpoint, AuditRecord
+from governance.auditing.keys import unwrap
+from governance.merkle import Frontier, leaf_hash
+from governance.models import AuditCheckpoint, AuditRecord, AuditSubject
 from governance.signing import Checkpoint, is_signed
 
 MAX_FINDINGS = 100
@@ -44,17 +44,6 @@ class Verification:
             self.findings.append(Finding(sequence, text))
 
 
-@dataclass(frozen=True, slots=True)
-class Inclusion:
-    """Proof that a record is in the tree of a checkpoint (RFC 9162 §2.1.3)."""
-
-    sequence: int
-    leaf: bytes
-    proof: tuple[bytes, ...]
-    tree_size: int
-    root: bytes
-
-
 def verify(*, witness: Checkpoint | None = None) -> Verification:
     """Recompute every hash and root, and check every signature.
 
@@ -70,31 +59,8 @@ def verify(*, witness: Checkpoint | None = None) -> Verification:
             frontier.size, f"the log ends with {frontier.size} records, but {size} were signed"
         )
     _check_unsealed(result)
+    _check_names(result)
     return result
-
-
-def prove_inclusion(sequence: int) -> Inclusion:
-    """Proof that the record at this place is in the tree of the newest checkpoint.
-
-    Raises NotFoundError where no checkpoint covers it. Reads all leaf hashes: linear in the size of the log.
-    """
-    last = AuditCheckpoint.objects.order_by("-tree_size").first()
-    if last is None or not 0 <= sequence < last.tree_size:
-        raise NotFoundError(f"no checkpoint covers record `{sequence}`")
-    leaves = [
-        bytes(leaf)
-        for leaf in AuditRecord.objects.filter(sequence__lt=last.tree_size)
-        .order_by("sequence")
-        .values_list("leaf_hash", flat=True)
-        .iterator(chunk_size=_CHUNK)
-    ]
-    return Inclusion(
-        sequence=sequence,
-        leaf=leaves[sequence],
-        proof=tuple(inclusion_proof(leaves, sequence)),
-        tree_size=last.tree_size,
-        root=bytes(last.root_hash),
-    )
 
 
 def _expected_roots(result: Verification, witness: Checkpoint | None) -> dict[int, bytes]:
@@ -159,6 +125,14 @@ def _check_unsealed(result: Verification) -> None:
     for row in rows.iterator(chunk_size=_CHUNK):
         result.unsealed += 1
         _check_record(result, row, name=f"unsealed record with id {row['pk']}", sequence=None)
+
+
+def _check_names(result: Verification) -> None:
+    """A pseudonym commits to its name: nobody can put another name behind what somebody did."""
+    rows = AuditSubject.objects.filter(wrapped__isnull=False).values_list("pseudonym", "wrapped")
+    for pseudonym, wrapped in rows.iterator(chunk_size=_CHUNK):
+        if unwrap(bytes(wrapped or b"")).pseudonym != pseudonym:
+            result.report(None, f"`{pseudonym}` is kept with a name that is not the person's")
 
 
 _COLUMNS = ("pk", "sequence", "at", "actor", "action", "resource", "payload", "leaf_hash")

@@ -6,9 +6,9 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from catalog.models import Dataset
-from core.errors import NotFoundError, PermissionDeniedError
+from core.errors import NotFoundError
 from governance import queries as governance
-from governance.policy.types import Action, Obligations
+from governance.policy.types import Action, Decision, Obligations, Principal
 from identity.models import User
 from serving.models import ModelVersion, TrainingRun
 from serving.models.version import MODEL_NAMESPACE
@@ -18,10 +18,15 @@ MAX_VERSION_DIGITS = 9
 
 @dataclass(frozen=True, kw_only=True)
 class ReadableVersion:
-    """A version that the caller may run, and what the decision asks to be applied to its outputs."""
+    """A version that the caller may run, and the decision with what it asks to be applied to its outputs."""
 
     version: ModelVersion
-    obligations: Obligations
+    principal: Principal
+    decision: Decision
+
+    @property
+    def obligations(self) -> Obligations:
+        return self.decision.obligations or Obligations()
 
     def withheld_outputs(self) -> list[str]:
         """Outputs that the caller may not see as they are.
@@ -82,20 +87,7 @@ def get_model(user: User, *, name: str, action: Action) -> Dataset:
 
 def described_version(user: User, *, name: str, version: str | None = None) -> ModelVersion:
     """A version whose metadata `user` may see."""
-    return _pick_version(get_model(user, name=name, action=Action.VIEW_METADATA), version)
-
-
-def readable_version(user: User, *, name: str, version: str | None = None) -> ReadableVersion:
-    """A version that `user` may run.
-
-    NotFoundError where the model may not even be discovered, PermissionDeniedError where it may not be read.
-    """
-    model = get_model(user, name=name, action=Action.DISCOVER)
-    decision = governance.decide_read(governance.principal_of(user), model)
-    if not decision.allowed or decision.obligations is None:
-        raise PermissionDeniedError(f"running the model `{name}` needs `read` on it")
-    found = _pick_version(model, version)
-    return ReadableVersion(version=found, obligations=decision.obligations)
+    return pick_version(get_model(user, name=name, action=Action.VIEW_METADATA), version)
 
 
 def version_names(model: Dataset) -> list[str]:
@@ -104,7 +96,7 @@ def version_names(model: Dataset) -> list[str]:
     return [str(number) for number in numbers]
 
 
-def _pick_version(model: Dataset, version: str | None) -> ModelVersion:
+def pick_version(model: Dataset, version: str | None) -> ModelVersion:
     """By number, by alias, or the one that is served by default."""
     versions = model.model_versions.select_related("dataset").served_first()
     if version is not None and version.isdecimal() and len(version) <= MAX_VERSION_DIGITS:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from stack.services.base import Context
 
 ADMIN_USER = "admin"
+# What commands connect by owns the tables; web server, workers and beat get this one for it.
+RUNTIME_URL = "LAKEWARDEN_RUNTIME_DATABASE_URL"
 
 
 def variables(context: "Context") -> dict[str, str]:
@@ -29,6 +31,7 @@ def variables(context: "Context") -> dict[str, str]:
         "LAKEWARDEN_SECRET_KEY": secrets["secret_key"],
         "LAKEWARDEN_DATA_DIR": str(home.work),
         "LAKEWARDEN_AUDIT_KEY_FILE": str(home.audit_key_file),
+        "LAKEWARDEN_AUDIT_MASTER_KEY_FILE": str(home.audit_master_key_file),
         "LAKEWARDEN_ADMIN_USER": ADMIN_USER,
         "LAKEWARDEN_ADMIN_PASSWORD": secrets["admin_password"],
         "LAKEWARDEN_ADMIN_TOKEN": secrets["admin_token"],
@@ -43,9 +46,11 @@ def _addresses(context: "Context") -> dict[str, str]:
     if "web" in ports:
         found["LAKEWARDEN_URL"] = f"http://{HOST}:{ports['web']}"
     if "postgres" in ports:
-        found["DATABASE_URL"] = (
-            f"postgresql://lakewarden:{secrets['postgres']}@{HOST}:{ports['postgres']}/lakewarden"
-        )
+        place = f"{HOST}:{ports['postgres']}/lakewarden"
+        found["DATABASE_URL"] = f"postgresql://lakewarden:{secrets['postgres']}@{place}"
+        # A folder from before there was this role has no password for it until its next start.
+        if "postgres_app" in secrets:
+            found[RUNTIME_URL] = f"postgresql://lakewarden_app:{secrets['postgres_app']}@{place}"
     if "valkey" in ports:
         found["REDIS_URL"] = f"redis://:{secrets['valkey']}@{HOST}:{ports['valkey']}/0"
     if "kafka" in ports:

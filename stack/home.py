@@ -1,5 +1,6 @@
 """One folder of the user's choosing: data, logs, pids, ports, generated secrets."""
 
+import base64
 import hashlib
 import secrets
 import shutil
@@ -49,6 +50,11 @@ class Home:
         return self.root / "audit-key.pem"
 
     @property
+    def audit_master_key_file(self) -> Path:
+        """What the keys of the persons in the audit log are wrapped with."""
+        return self.root / "audit-master.key"
+
+    @property
     def work(self) -> Path:
         """The product's own working files (LAKEWARDEN_DATA_DIR)."""
         return self.root / "work"
@@ -82,6 +88,7 @@ class Home:
         _check_disk(self.data)
         _ensure_secrets(self.secrets_file)
         _ensure_audit_key(self.audit_key_file)
+        _ensure_audit_master_key(self.audit_master_key_file)
         if self.data.is_relative_to(self.root):
             return []
         return [
@@ -126,6 +133,7 @@ def _ensure_secrets(file: Path) -> None:
         "secret_key",
         "postgres_superuser",
         "postgres",
+        "postgres_app",
         "valkey",
         "s3_secret_key",
         "admin_password",
@@ -152,3 +160,8 @@ def _ensure_audit_key(file: Path) -> None:
         serialization.NoEncryption(),
     )
     write_text(file, pem.decode(), mode=0o600)
+
+
+def _ensure_audit_master_key(file: Path) -> None:
+    if not file.exists():
+        write_text(file, base64.b64encode(secrets.token_bytes(32)).decode() + "\n", mode=0o600)

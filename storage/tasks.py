@@ -2,10 +2,12 @@
 
 import structlog
 from celery import shared_task
+from django.conf import settings
 
 from core.errors import LakewardenError
 from core.jobs import enqueue
 from storage.models import IcebergTable
+from storage.services.audit_archive import archive_audit as archive
 from storage.services.collections import settle_versions as settle
 from storage.services.files import sync_table_files as sync_files
 from storage.services.movements import due_movement_ids
@@ -40,6 +42,12 @@ def run_movements(*, movement_ids: list[int]) -> None:
 def resume_movements() -> None:
     """Carry on what a killed worker left, what is to be tried again, and what has waited out its grace."""
     carry_on(due_movement_ids())
+
+
+@shared_task(name="storage.archive_audit", acks_late=True)
+def archive_audit() -> int:
+    """Copy what was sealed of the audit log to the archive, where one is configured."""
+    return archive() if settings.LAKEWARDEN.audit_archive else 0
 
 
 @shared_task(name="storage.apply_tier_policies")

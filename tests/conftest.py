@@ -106,5 +106,6 @@ def django_db_setup(django_db_setup, django_db_blocker) -> None:
         for table, trigger in (
             ("governance_auditrecord", "audit_record_is_not_truncated"),
             ("governance_auditcheckpoint", "audit_checkpoint_is_not_truncated"),
+            ("governance_audittile", "audit_tile_is_not_truncated"),
         ):
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")

@@ -17,7 +17,7 @@ from api.inference.tensors import decode_request, encode_response
 from identity.models import User
 from serving import queries
 from serving.models import ModelVersion
-from serving.services.inference import infer_outputs, load_session
+from serving.services.inference import infer_outputs, load_session, open_version
 
 PLATFORM = "onnx_onnxv1"
 EXTENSIONS = ["binary_tensor_data"]
@@ -76,10 +76,10 @@ def model_ready(request: HttpRequest, name: str, version: str | None = None) -> 
 @protocol_view(method="POST")
 def infer(request: HttpRequest, name: str, version: str | None = None) -> HttpResponse:
     user = cast("User", request.user)
-    readable = queries.readable_version(user, name=name, version=version)
+    readable = open_version(user=user, name=name, version=version)
     asked, inputs = decode_request(request.body, request.headers.get(HEADER_LENGTH))
     outputs = infer_outputs(
-        user=user, readable=readable, inputs=inputs, names=[each.name for each in asked.outputs]
+        readable=readable, inputs=inputs, names=[each.name for each in asked.outputs]
     )
     body, header_size = encode_response(
         asked, model=name, version=str(readable.version.number), outputs=outputs

@@ -1,8 +1,7 @@
 """The audit log: read by those who administer, proven to anybody who keeps a checkpoint."""
 
-from typing import Any
+from typing import Any, cast
 
-import orjson
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, viewsets
@@ -11,13 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from core.errors import InvalidInputError
-from governance.models import AuditCheckpoint, AuditRecord
-from governance.verification import prove_inclusion, verify
-from identity.models import ApiToken
+from governance.auditing.body import Told
+from governance.auditing.reading import read_record, read_records, records_by, records_of
+from governance.models import AuditRecord
+from governance.services.audit_subjects import erase_audit_subject, is_auditor
+from governance.verification import verify
+from identity.models import ApiToken, User
 from identity.models.token import Scope
-
-AUDITORS = "auditors"
 
 
 class IsAuditor(BasePermission):
@@ -30,26 +29,51 @@ class IsAuditor(BasePermission):
         ):
             return False
         user = request.user
-        if not user.is_authenticated:
-            return False
-        return user.is_superuser or user.groups.filter(name=AUDITORS).exists()
+        return isinstance(user, User) and is_auditor(user)
+
+
+class AuditRecordListSerializer(serializers.ListSerializer[AuditRecord]):
+    """Reads names and payloads of a whole page at once."""
+
+    def to_representation(self, data: Any) -> list[Any]:
+        rows = list(data)
+        for row, told in zip(rows, read_records(rows), strict=True):
+            row.told = told
+        return super().to_representation(rows)
 
 
 class AuditRecordSerializer(serializers.ModelSerializer[AuditRecord]):
+    """`payload` is null where the key of a person whom the record tells of was erased."""
+
+    actor = serializers.SerializerMethodField()
+    resource = serializers.SerializerMethodField()
     payload = serializers.SerializerMethodField()
     leaf_hash = serializers.SerializerMethodField()
 
     class Meta:
         model = AuditRecord
+        list_serializer_class = AuditRecordListSerializer
         fields = ["id", "sequence", "at", "actor", "action", "resource", "payload", "leaf_hash"]
         read_only_fields = fields
 
-    def get_payload(self, row: AuditRecord) -> dict[str, Any]:
-        payload: dict[str, Any] = orjson.loads(bytes(row.payload))["payload"]
-        return payload
+    def get_actor(self, row: AuditRecord) -> str:
+        return _told(row).actor
+
+    def get_resource(self, row: AuditRecord) -> str:
+        return _told(row).resource
+
+    def get_payload(self, row: AuditRecord) -> dict[str, Any] | None:
+        return _told(row).payload
 
     def get_leaf_hash(self, row: AuditRecord) -> str:
         return bytes(row.leaf_hash).hex()
+
+
+def _told(row: Any) -> Told:
+    if not hasattr(row, "told"):
+        row.told = read_record(row)
+    told: Told = row.told
+    return told
 
 
 class AuditRecordViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[AuditRecord]):
@@ -60,9 +84,12 @@ class AuditRecordViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[AuditRec
     newest_first = True
 
     def get_queryset(self) -> QuerySet[AuditRecord]:
-        names = ("actor", "action", "resource")
-        given = self.request.query_params
-        return AuditRecord.objects.filter(**{name: given[name] for name in names if name in given})
+        given, rows = self.request.query_params, AuditRecord.objects.all()
+        if "actor" in given:
+            rows = records_by(given["actor"], rows)
+        if "resource" in given:
+            rows = records_of(given["resource"], rows)
+        return rows.filter(action=given["action"]) if "action" in given else rows
 
 
 class AuditVerificationView(APIView):
@@ -86,41 +113,27 @@ class AuditVerificationView(APIView):
         )
 
 
-class AuditProofView(APIView):
+class ErasureSerializer(serializers.Serializer[Any]):
+    username = serializers.CharField(max_length=200)
+    reason = serializers.CharField(max_length=2000)
+
+
+class AuditErasureView(APIView):
     permission_classes = [IsAuditor]
 
-    @extend_schema(responses={200: dict})
-    def get(self, request: Request, sequence: int) -> Response:
-        """Proof (RFC 9162 §2.1.3) that the record is in the tree of the newest checkpoint."""
-        del request
-        proof = prove_inclusion(sequence)
+    @extend_schema(request=ErasureSerializer, responses={200: dict})
+    def post(self, request: Request) -> Response:
+        """Erase a person's name and key from the log, for good; every proof holds on.
+
+        `plain_records` counts records from before names were encrypted: they keep the name.
+        """
+        body = ErasureSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        done = erase_audit_subject(by=cast("User", request.user), **body.validated_data)
         return Response(
             {
-                "sequence": proof.sequence,
-                "leaf_hash": proof.leaf.hex(),
-                "path": [node.hex() for node in proof.proof],
-                "tree_size": proof.tree_size,
-                "root_hash": proof.root.hex(),
-            }
-        )
-
-
-class AuditCheckpointView(APIView):
-    permission_classes = [IsAuditor]
-
-    @extend_schema(responses={200: dict})
-    def get(self, request: Request) -> Response:
-        """The newest signed checkpoint, to be kept somewhere else."""
-        del request
-        last = AuditCheckpoint.objects.order_by("-tree_size").first()
-        if last is None:
-            raise InvalidInputError("nothing is sealed yet")
-        return Response(
-            {
-                "tree_size": last.tree_size,
-                "root_hash": bytes(last.root_hash).hex(),
-                "signed_at": last.signed_at,
-                "signature": bytes(last.signature).hex(),
-                "key_id": last.key_id,
+                "pseudonyms": done.pseudonyms,
+                "erased_at": done.erased_at,
+                "plain_records": done.plain_records,
             }
         )

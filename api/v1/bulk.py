@@ -28,7 +28,6 @@ from catalog.models import CatalogImport
 from catalog.queries.export import KINDS, export_lines, line_of
 from catalog.services.bulk.imports import Outcome, begin_import, run_import
 from catalog.services.bulk.streams import parsed_chunks
-from core import audit
 from core.errors import (
     InvalidInputError,
     LakewardenError,
@@ -36,6 +35,7 @@ from core.errors import (
     UnavailableError,
 )
 from governance.bulk import ImportRights, export_sight
+from governance.services.audit import record_export
 from governance.vocabulary import is_administrator
 from identity.models import User
 
@@ -86,12 +86,7 @@ class ExportView(APIView):
         kinds = _kinds(request.query_params.get("kinds"))
         after = _place(request.query_params.get("cursor"))
         ask = asker(request)
-        audit.record(
-            actor=request.user.get_username(),
-            action="catalog.export",
-            resource="catalog",
-            payload={"kinds": list(kinds), "resumed": after is not None},
-        )
+        record_export(principal=caller(request), form="ndjson", asked={"kinds": list(kinds)})
         return StreamingHttpResponse(
             _exported(lambda: export_sight(ask()), kinds, after), content_type=NDJSON
         )

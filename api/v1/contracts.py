@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api.principal import caller
 from api.problems import UnsupportedMediaTypeError
 from api.v1.conditional import FIELDS, IF_MATCH, IF_NONE_MATCH, answer, etag_of, require_match
 from api.v1.lists import listed, page_of, paging
@@ -30,6 +31,7 @@ from catalog.services.contracts import (
 )
 from core.errors import InvalidInputError, LimitExceededError, NotFoundError
 from governance.policy.types import Action
+from governance.services.audit import record_export
 
 YAML_TYPES = (YAML_TYPE, "application/x-yaml", "text/yaml")
 ORDERS = ("number",)
@@ -112,6 +114,7 @@ class ContractView(APIView):
         if stored is None and source == "stored":
             raise NotFoundError("the dataset has no contract")
         document = stored.document if stored else contract_of(_with_version(row))
+        record_export(principal=caller(request), form="odcs", resource=row.node_id)
         wants_yaml = isinstance(request.accepted_renderer, YamlRenderer)
         if stored is not None and wants_yaml and stored.media_type == YAML_TYPE:
             return _as_it_came(request, stored)

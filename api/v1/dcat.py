@@ -22,6 +22,7 @@ from catalog.queries.dcat import PREFIXES, DcatPlace, graph_of, load_page
 from governance.effective.look import View
 from governance.effective.pages import page_rows
 from governance.search import matching_ids
+from governance.services.audit import record_export
 
 PATH = "/api/v1/catalog/dcat"
 BATCH = 500
@@ -79,6 +80,8 @@ class DcatView(APIView):
     )
     def get(self, request: Request) -> HttpResponse | StreamingHttpResponse:
         chosen = request.accepted_renderer.format
+        asked = request.query_params.dict()
+        record_export(principal=caller(request), form=f"dcat-{chosen}", asked=asked)
         if chosen == "nt":
             return StreamingHttpResponse(_triples(request), content_type="application/n-triples")
         view = _view(request)

@@ -4,11 +4,16 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from api.v1.approval import DelegationViewSet, RequestRuleViewSet
-from api.v1.audit import (
+from api.v1.audit import AuditErasureView, AuditRecordViewSet, AuditVerificationView
+from api.v1.audit_proofs import (
     AuditCheckpointView,
+    AuditCheckpointViewSet,
+    AuditConsistencyView,
+    AuditExportView,
+    AuditKeyView,
     AuditProofView,
-    AuditRecordViewSet,
-    AuditVerificationView,
+    AuditSegmentViewSet,
+    AuditVerifierView,
 )
 from api.v1.break_glass import BreakGlassViewSet
 from api.v1.classifications import (
@@ -39,6 +44,8 @@ router.register("webhooks", WebhookViewSet, basename="webhook")
 router.register("webhook-deliveries", WebhookDeliveryViewSet, basename="webhook-delivery")
 router.register("policies", PolicyViewSet, basename="policy")
 router.register("audit/records", AuditRecordViewSet, basename="audit-record")
+router.register("audit/checkpoints", AuditCheckpointViewSet, basename="audit-checkpoint-list")
+router.register("audit/segments", AuditSegmentViewSet, basename="audit-segment")
 
 CLASSIFICATIONS = "catalog/datasets/<uuid:uuid>/classifications"
 
@@ -82,6 +89,11 @@ urlpatterns = [
     ),
     path("audit/verification", AuditVerificationView.as_view(), name="audit-verification"),
     path("audit/checkpoint", AuditCheckpointView.as_view(), name="audit-checkpoint"),
+    path("audit/consistency", AuditConsistencyView.as_view(), name="audit-consistency"),
+    path("audit/erasures", AuditErasureView.as_view(), name="audit-erasures"),
+    path("audit/export", AuditExportView.as_view(), name="audit-export"),
+    path("audit/key", AuditKeyView.as_view(), name="audit-key"),
+    path("audit/verifier", AuditVerifierView.as_view(), name="audit-verifier"),
     path("audit/records/<int:sequence>/proof", AuditProofView.as_view(), name="audit-record-proof"),
     path("", include(router.urls)),
 ]

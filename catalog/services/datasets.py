@@ -136,6 +136,7 @@ def add_owner(dataset: Dataset, *, owner: User | Group, actor: str = "system") -
             action="dataset.add_owner",
             resource=dataset.node_id,
             payload={"owner": str(owner), "kind": next(iter(subject))},
+            about=[owner.username] if isinstance(owner, User) else [],
         )
         refresh_search_text([dataset.pk])
 
@@ -151,6 +152,7 @@ def remove_owner(dataset: Dataset, *, owner: User | Group, actor: str) -> None:
             action="dataset.remove_owner",
             resource=dataset.node_id,
             payload={"owner": str(owner), "kind": next(iter(subject))},
+            about=[owner.username] if isinstance(owner, User) else [],
         )
 
 

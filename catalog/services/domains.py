@@ -97,6 +97,7 @@ def add_steward(domain: Domain, *, steward: User | Group, actor: str = "system")
             action="domain.add_steward",
             resource=f"domain:{domain.slug}",
             payload={"steward": str(steward), "kind": next(iter(subject))},
+            about=[steward.username] if isinstance(steward, User) else [],
         )
 
 
@@ -113,4 +114,5 @@ def remove_steward(domain: Domain, *, steward: User | Group, actor: str = "syste
             action="domain.remove_steward",
             resource=f"domain:{domain.slug}",
             payload={"steward": str(steward), "kind": next(iter(subject))},
+            about=[steward.username] if isinstance(steward, User) else [],
         )

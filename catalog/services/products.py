@@ -66,7 +66,7 @@ def add_product_owner(product: DataProduct, *, owner: User | Group, actor: str) 
     """Let a user or a group answer for the product; a second call changes nothing."""
     _, created = DataProductOwner.objects.get_or_create(product=product, **_subject(owner))
     if created:
-        _record(product, verb="add_owner", actor=actor, owner=str(owner))
+        _record(product, verb="add_owner", actor=actor, owner=owner)
         _touch(product)
 
 
@@ -74,7 +74,7 @@ def add_product_owner(product: DataProduct, *, owner: User | Group, actor: str) 
 def remove_product_owner(product: DataProduct, *, owner: User | Group, actor: str) -> None:
     """Take that back; a second call changes nothing."""
     if DataProductOwner.objects.filter(product=product, **_subject(owner)).delete()[0]:
-        _record(product, verb="remove_owner", actor=actor, owner=str(owner))
+        _record(product, verb="remove_owner", actor=actor, owner=owner)
         _touch(product)
 
 
@@ -124,7 +124,14 @@ def _check(product: DataProduct) -> None:
         raise InvalidInputError(f"`status` must be one of {', '.join(ProductStatus.values)}")
 
 
-def _record(product: DataProduct, *, verb: str, actor: str, **more: str) -> None:
+def _record(
+    product: DataProduct,
+    *,
+    verb: str,
+    actor: str,
+    owner: User | Group | None = None,
+    **more: str,
+) -> None:
     audit.record(
         actor=actor,
         action=f"product.{verb}",
@@ -133,6 +140,8 @@ def _record(product: DataProduct, *, verb: str, actor: str, **more: str) -> None
             "domain": product.domain.slug,
             "name": product.name,
             "status": product.status,
+            **({"owner": str(owner)} if owner else {}),
             **more,
         },
+        about=[owner.username] if isinstance(owner, User) else [],
     )

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('catalog', '0013_search_words'),
-        ('governance', '0007_access_stages'),
+        ('governance', '0008_audit_subjects'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -2,7 +2,13 @@
 
 from governance.approval.states import RequestState
 from governance.models.approval import Delegation, RequestRule
-from governance.models.audit import AuditCheckpoint, AuditRecord
+from governance.models.audit import (
+    AuditCheckpoint,
+    AuditRecord,
+    AuditSegment,
+    AuditSubject,
+    AuditTile,
+)
 from governance.models.break_glass import BreakGlass, Verdict
 from governance.models.classification import Classification, ClassificationState
 from governance.models.fact_log import FactKind, FactLog, FactLogMark
@@ -30,6 +36,9 @@ __all__ = [
     "AccessRequest",
     "AuditCheckpoint",
     "AuditRecord",
+    "AuditSegment",
+    "AuditSubject",
+    "AuditTile",
     "BreakGlass",
     "Classification",
     "ClassificationState",

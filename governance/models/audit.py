@@ -1,4 +1,4 @@
-"""The audit log: records that are only ever added, and signed checkpoints over their Merkle tree (RFC 9162)."""
+"""The audit log: records that are only ever added, signed checkpoints over their Merkle tree (RFC 9162), persons' keys."""
 
 from django.db import models
 
@@ -15,7 +15,7 @@ class AuditRecord(models.Model):
     id = models.BigAutoField(primary_key=True)
     sequence = models.BigIntegerField(null=True, unique=True)
     at = models.DateTimeField(default=utc_now, db_index=True)
-    # Copies for search only; the truth is the payload.
+    # Copies for search only; the truth is the payload. Persons are here by pseudonym (AuditSubject).
     actor = models.CharField(max_length=200, db_index=True)
     action = models.CharField(max_length=100, db_index=True)
     resource = models.CharField(max_length=1600, db_index=False)
@@ -51,3 +51,62 @@ class AuditCheckpoint(models.Model):
 
     def __str__(self) -> str:
         return f"checkpoint of {self.tree_size}"
+
+
+class AuditSubject(models.Model):
+    """A person's name and data key, wrapped by the master key. Erasing both makes what is sealed with it unreadable.
+
+    The pseudonym stays: records hold it. `digest` is how a name is found; two rows may share one.
+    """
+
+    digest = models.BinaryField(max_length=32, null=True, db_index=True)
+    pseudonym = models.CharField(max_length=40, unique=True)
+    wrapped = models.BinaryField(null=True)
+    created_at = models.DateTimeField(default=utc_now)
+    erased_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.pseudonym
+
+
+class AuditTile(models.Model):
+    """256 neighbouring hashes of the tree: leaves at level 0, roots of whole tiles of the level below above that.
+
+    Only whole tiles are kept, so that a proof reads a few rows (the idea is C2SP's tlog-tiles).
+    """
+
+    level = models.PositiveSmallIntegerField()
+    index = models.BigIntegerField()
+    hashes = models.BinaryField()
+    root = models.BinaryField(max_length=32)
+
+    class Meta:
+        ordering = ["level", "index"]
+        constraints = [
+            models.UniqueConstraint(fields=["level", "index"], name="audit_tile_is_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"tile {self.index} of level {self.level}"
+
+
+class AuditSegment(models.Model):
+    """Records `first` to `end - 1`, copied to an object store as `uri`; planned before it is written."""
+
+    first = models.BigIntegerField(unique=True)
+    end = models.BigIntegerField(unique=True)
+    uri = models.CharField(max_length=1100, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    size = models.BigIntegerField(null=True)
+    retained_until = models.DateTimeField(null=True)
+    planned_at = models.DateTimeField(default=utc_now)
+    written_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["first"]
+
+    def __str__(self) -> str:
+        return f"audit records {self.first} to {self.end - 1}"

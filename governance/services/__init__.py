@@ -1,6 +1,6 @@
 """Writes of `governance`, one noun a file."""
 
-from governance.services.audit import record, record_decision, seal, seal_all
+from governance.services.audit import record, record_decision, record_export, seal, seal_all
 from governance.services.classifications import decide_classifications, record_suggestions
 from governance.services.grants import expire_grants, grant_access, revoke_grant
 from governance.services.labels import approve_declassification, withdraw_declassification
@@ -30,6 +30,7 @@ __all__ = [
     "publish_policy",
     "record",
     "record_decision",
+    "record_export",
     "record_suggestions",
     "request_access",
     "retire_policy",

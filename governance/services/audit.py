@@ -1,29 +1,33 @@
 """Appending to the audit log, and giving committed records their place under a signed checkpoint."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
-import orjson
 from django.db import connection, transaction
 
 from catalog.models import Dataset
 from core.clock import utc_now
 from core.errors import LakewardenError
+from governance.auditing.body import Written, write_body
+from governance.auditing.subjects import NOBODY, USER_RESOURCE, forget_subjects, subjects_of
+from governance.auditing.tiles import extend_tiles
 from governance.merkle import Frontier, leaf_hash
 from governance.models import AuditCheckpoint, AuditRecord
 from governance.policy.types import Decision, Obligations, Principal
 from governance.signing import Checkpoint, is_signed, key_id, sign
 
 SEAL_BATCH = 10_000
+ALLOWED = "allow"
 # Any fixed number: the lock that makes sealers take turns.
 _SEAL_LOCK = 0x4C4B_5741_5544
 
-# Records in the order of their ids; what commits later than its neighbours simply gets a later place.
-_PLACE_RECORDS = """
-UPDATE governance_auditrecord r SET sequence = placed.sequence
-FROM (SELECT id, %s + ordinality - 1 AS sequence FROM unnest(%s::bigint[]) WITH ORDINALITY AS t(id, ordinality)) placed
-WHERE r.id = placed.id
-"""
+# False where a key is gone (migration 0008).
+_APPEND = "SELECT governance_append_audit_record(%s, %s, %s, %s, %s, %s, %s)"
+# Records in the order of their ids; what commits later than its neighbours simply gets a later place. The function
+# runs as the owner of the log (migration 0008): the application's role may not update a record.
+_PLACE_RECORDS = "SELECT governance_place_audit_records(%s, %s::bigint[])"
+_ATTEMPTS = 3
 
 
 class AuditBrokenError(LakewardenError):
@@ -33,27 +37,52 @@ class AuditBrokenError(LakewardenError):
     status = 500
 
 
-def record(*, actor: str, action: str, resource: str, payload: dict[str, Any]) -> None:
-    """Append one record in the current transaction; its order is given later, when it is sealed."""
-    at = utc_now()
-    body = orjson.dumps(
-        {
-            "at": at.isoformat(),
-            "actor": actor,
-            "action": action,
-            "resource": resource,
-            "payload": payload,
-        },
-        option=orjson.OPT_SORT_KEYS,
-    )
-    AuditRecord.objects.create(
-        at=at,
-        actor=actor,
-        action=action,
-        resource=resource,
-        payload=body,
-        leaf_hash=leaf_hash(body),
-    )
+def record(
+    *,
+    actor: str,
+    action: str,
+    resource: str,
+    payload: dict[str, Any],
+    about: Collection[str] = (),
+) -> None:
+    """Append one record in the current transaction; its order is given later, when it is sealed.
+
+    `about` names the users that it tells of beside the actor and the one of a resource `user:NAME`.
+    """
+    names = _persons(actor, resource, about)
+    for _ in range(_ATTEMPTS):
+        subjects = subjects_of(names)
+        at = utc_now()
+        written = write_body(
+            at=at,
+            actor=actor,
+            action=action,
+            resource=resource,
+            payload=payload,
+            subjects=subjects,
+        )
+        keys = [each.pk for each in subjects.values()]
+        if _insert(at, action, written, keys):
+            return
+        # A subject that was remembered here is erased meanwhile, or its transaction was rolled back.
+        forget_subjects(names)
+    raise AuditBrokenError("the keys of the log change faster than a record can be written")
+
+
+def _persons(actor: str, resource: str, about: Collection[str]) -> set[str]:
+    names = {actor, *about}
+    if resource.startswith(USER_RESOURCE):
+        names.add(resource[len(USER_RESOURCE) :])
+    return names - NOBODY
+
+
+def _insert(at: datetime, action: str, written: Written, keys: list[int]) -> bool:
+    """Whether the record was written: it is not where a key is gone."""
+    values = (at, written.actor, action, written.resource, written.body, leaf_hash(written.body))
+    with connection.cursor() as cursor:
+        # As text: to find the type of an array is a tenth of what a record costs here.
+        cursor.execute(_APPEND, [*values, f"{{{','.join(map(str, keys))}}}"])
+        return bool(cursor.fetchone()[0])
 
 
 def record_decision(
@@ -64,11 +93,13 @@ def record_decision(
     via: str,
     asked: Mapping[str, Any] | None = None,
     columns: Collection[str] | None = None,
+    outcome: str | None = None,
 ) -> None:
-    """Append what was decided about a read of data: `via` names the path (query, sample, loadTable, …).
+    """Append what was decided about a read of data: `via` names the path (query, trino, object.read, infer, …).
 
     `asked` is what the caller wanted, JSON-safe; `columns` are those that were handed out (None: all that the decision
-    opens), and only they are told of.
+    opens), and only they are told of. `outcome` is what became of it where the dataset's decision is not all (`allow`,
+    or why not): what was asked for may be withheld from who may read something else.
     """
     payload: dict[str, Any] = {
         "dataset": str(dataset.uuid),
@@ -83,12 +114,27 @@ def record_decision(
     }
     if decision.obligations is not None:
         payload |= _told_of(decision.obligations, columns)
+    opened = decision.allowed if outcome is None else outcome == ALLOWED
+    if outcome is not None:
+        payload["outcome"] = outcome
     record(
         actor=principal.username,
-        action="data.read" if decision.allowed else "data.read-denied",
+        action="data.read" if opened else "data.read-denied",
         resource=dataset.node_id,
         payload=payload,
     )
+
+
+def record_export(
+    *,
+    principal: Principal,
+    form: str,
+    resource: str = "catalog",
+    asked: Mapping[str, Any] | None = None,
+) -> None:
+    """Append that metadata were handed out as a document (`form`: ndjson, dcat-nt, odcs, …), whole or in part."""
+    payload = {"form": form, "asked": dict(asked or {})}
+    record(actor=principal.username, action="catalog.export", resource=resource, payload=payload)
 
 
 def _told_of(obligations: Obligations, columns: Collection[str] | None) -> dict[str, Any]:
@@ -113,6 +159,7 @@ def seal(*, batch: int = SEAL_BATCH) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SEAL_LOCK])
     frontier = _trusted_frontier()
+    extend_tiles(frontier.size)
     rows = list(
         AuditRecord.objects.filter(sequence=None)
         .order_by("pk")

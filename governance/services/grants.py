@@ -130,7 +130,11 @@ def create_grant(
     )
     row.break_glass = break_glass
     audit.record(
-        actor=actor, action="grant.create", resource=resource_name(target), payload=describe(row)
+        actor=actor,
+        action="grant.create",
+        resource=resource_name(target),
+        payload=describe(row),
+        about=_persons(row),
     )
     created: GrantBase = row
     return created
@@ -288,13 +292,19 @@ def _locked(model: type[GrantBase], *, skip_locked: bool = False) -> QuerySet[An
 
 def _remove(row: Any, *, actor: str, action: str, step: Step, why: str) -> None:
     payload = {**describe(row), "reason": why}
-    request_id, target = row.request_id, row.content_object
+    request_id, target, about = row.request_id, row.content_object, _persons(row)
     row.delete()
     if request_id is not None:
         _end_request(request_id, step)
     if row.break_glass is not None and step is Step.REVOKE:
         BreakGlass.objects.filter(uuid=row.break_glass).update(ended_at=utc_now())
-    audit.record(actor=actor, action=action, resource=resource_name(target), payload=payload)
+    audit.record(
+        actor=actor,
+        action=action,
+        resource=resource_name(target),
+        payload=payload,
+        about=about,
+    )
 
 
 def _end_request(pk: int, step: Step) -> None:
@@ -304,6 +314,10 @@ def _end_request(pk: int, step: Step) -> None:
         asked.move(step)
         asked.save(update_fields=["state"])
         emit_request_event(asked, step=str(step))
+
+
+def _persons(grant: Any) -> list[str]:
+    return [grant.user.get_username()] if hasattr(grant, "user_id") else []
 
 
 def _require_approver(by: Principal, target: Dataset | Domain) -> None:

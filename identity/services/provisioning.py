@@ -104,6 +104,7 @@ def change_user(*, actor: str, user: User, before: Person, after: Person) -> Non
         action="user.change",
         resource=f"user:{before.username}",
         payload={"before": _told_person(before), "after": _told_person(after)},
+        about=[after.username],
     )
 
 
@@ -241,6 +242,7 @@ def _write_team(actor: str, group: Group, *, before: Team, after: Team) -> None:
             "added": sorted(user.username for user in added),
             "removed": sorted(user.username for user in removed),
         },
+        about=[user.username for user in (*added, *removed)],
     )
 
 

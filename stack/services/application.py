@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 from stack import probes
-from stack.environment import variables
+from stack.environment import RUNTIME_URL, variables
 from stack.paths import CHECKOUT
 from stack.ports import HOST
 from stack.services.base import Context, Launch, Service, Start, venv_program
+from stack.services.postgres import RUNTIME_ROLE
 
 _SERVERS = ("postgres", "valkey", "kafka", "s3")
 _READY_WORD = b" ready."
@@ -28,18 +29,27 @@ import django
 django.setup()
 from django.core.management import call_command
 call_command("migrate", interactive=False)
+call_command("grant_runtime_role", sys.argv[1])
 call_command("bootstrap")
 call_command("collectstatic", interactive=False, verbosity=0)
 """
 
 
 class Application(Service):
-    """A program of the checkout, run as the caller with the environment of `python -m stack env`."""
+    """A program of the checkout, run as the caller with the environment of `python -m stack env`.
+
+    All but the one that migrates connect as a role that cannot change the audit log.
+    """
+
+    owns_tables = False
 
     def launch(self, context: Context) -> Launch:
         """Return the program with the product's settings in its environment."""
         path = f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}"
         env = {**os.environ, **variables(context), "PATH": path, "PYTHONUNBUFFERED": "1"}
+        runtime_url = env.pop(RUNTIME_URL, None)
+        if runtime_url and not self.owns_tables:
+            env["DATABASE_URL"] = runtime_url
         for name, value in _GIVE_BACK_MEMORY.items():
             env.setdefault(name, value)
         return Launch(argv=self.argv(context), cwd=CHECKOUT, env=env)
@@ -53,13 +63,14 @@ class Setup(Application):
     """Brings the schema, the first accounts and the static files up to date; ends."""
 
     name = "setup"
+    owns_tables = True
     after = _SERVERS
     is_task = True
     ready_seconds = 180.0
 
     def argv(self, context: Context) -> list[str]:  # noqa: ARG002
         """Return one process for all three commands: starting Django costs seconds of CPU each time."""
-        return [sys.executable, "-c", _SETUP]
+        return [sys.executable, "-c", _SETUP, RUNTIME_ROLE]
 
 
 class Web(Application):

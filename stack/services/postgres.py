@@ -12,6 +12,8 @@ from stack.ports import HOST
 from stack.services.base import Context, Launch, Service, Start, bare_env
 
 ROLE = DATABASE = "lakewarden"
+# What web server, workers and beat connect as: it owns nothing, and the audit log cannot be changed by it.
+RUNTIME_ROLE = "lakewarden_app"
 # Durability stays on (fsync, synchronous_commit, full_page_writes): acknowledged means durable.
 _SETTINGS = {
     "listen_addresses": HOST,
@@ -40,10 +42,16 @@ class Postgres(Service):
     stop_signal = signal.SIGINT  # "fast shutdown": sessions are ended, data are written
 
     def prepare(self, context: Context) -> None:
-        """Create the cluster, the product's role (no superuser) and its database, once."""
+        """Create the cluster, the product's roles (no superuser) and its database, once."""
         data = self._data(context)
-        if (data / "lakewarden.initialised").exists():
-            return
+        if not (data / "lakewarden.initialised").exists():
+            self._initialise(context, data)
+        # A folder from before there was this role gets it at its next start.
+        if not (data / "lakewarden.runtime-role").exists():
+            self._single(context, _runtime_role(context.secrets["postgres_app"]))
+            (data / "lakewarden.runtime-role").touch()
+
+    def _initialise(self, context: Context, data: Path) -> None:
         shutil.rmtree(data, ignore_errors=True)
         password_file = context.home.folder("postgres") / "superuser"
         password_file.write_text(context.secrets["postgres_superuser"])
@@ -69,12 +77,13 @@ class Postgres(Service):
             f"CREATE DATABASE {DATABASE} OWNER {ROLE}",
         )
         for statement in statements:
-            _run(
-                context,
-                [str(self._bin(context) / "postgres"), "--single", "-D", str(data), "postgres"],
-                stdin=statement,
-            )
+            self._single(context, statement)
         (data / "lakewarden.initialised").touch()
+
+    def _single(self, context: Context, statement: str) -> None:
+        """Run one line of SQL as the superuser while no server runs."""
+        program, data = str(self._bin(context) / "postgres"), str(self._data(context))
+        _run(context, [program, "--single", "-D", data, "postgres"], stdin=statement)
 
     def launch(self, context: Context) -> Launch:
         """Return the server's command line; it holds no secret."""
@@ -107,6 +116,15 @@ class Postgres(Service):
             exposed(artifacts.postgres_dir(), context.account, context.home.data / "programs")
             / "bin"
         )
+
+
+def _runtime_role(password: str) -> str:
+    """Idempotent. The owner is a member, so that it can hand over the tables of raw events."""
+    return (
+        f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{RUNTIME_ROLE}') THEN "
+        f"CREATE ROLE {RUNTIME_ROLE} LOGIN PASSWORD '{password}'; END IF; "
+        f"GRANT {RUNTIME_ROLE} TO {ROLE}; END $$"
+    )
 
 
 def _run(context: Context, argv: list[str], *more: str, stdin: str = "") -> None:

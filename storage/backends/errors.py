@@ -31,3 +31,10 @@ class ChecksumMismatchError(LakewardenError):
     """The bytes read back are not the bytes that were written."""
 
     code = "checksum-mismatch"
+
+
+class RetentionRefusedError(LakewardenError):
+    """The object store cannot keep an object against removal for as long as the settings ask for."""
+
+    code = "retention-refused"
+    status = 503

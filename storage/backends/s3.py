@@ -30,6 +30,7 @@ from storage.backends.errors import (
     BackendUnavailableError,
     InvalidKeyError,
     ObjectMissingError,
+    RetentionRefusedError,
 )
 
 logger = structlog.get_logger(__name__)
@@ -43,6 +44,9 @@ BUCKET_EXISTS_CODES = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists
 CONNECT_SECONDS = 5
 REQUEST_SECONDS = 120
 RETRIES = 3
+_NO_LOCK = (
+    "the bucket has no Object Lock: make one that has, or set LAKEWARDEN_AUDIT_RETENTION_DAYS=0"
+)
 
 
 class S3Backend(Backend):
@@ -102,6 +106,44 @@ class S3Backend(Backend):
             return
         attributes = {"Content-Type": media_type or DEFAULT_MEDIA_TYPE}
         _bulk(obstore.put, self._store, self._full(key), data, attributes=attributes)
+
+    def put_kept(
+        self, key: str, data: bytes, *, media_type: str, until: datetime | None, mode: str
+    ) -> None:
+        """Store `data` so that nobody can remove it before `until` (S3 Object Lock; None: without).
+
+        Raises RetentionRefusedError where the bucket keeps nothing, or took the object and forgot the lock.
+        """
+        lock: dict[str, Any] = {}
+        if until is not None:
+            self._check_lock()
+            lock = {"ObjectLockMode": mode, "ObjectLockRetainUntilDate": until}
+        full = self._full(key)
+        self._control(
+            self._client.put_object,
+            Bucket=self.bucket,
+            Key=full,
+            Body=data,
+            ContentType=media_type,
+            ChecksumAlgorithm="SHA256",
+            **lock,
+        )
+        if lock:
+            kept = self._control(self._client.head_object, Bucket=self.bucket, Key=full)
+            if kept.get("ObjectLockMode") != mode or kept.get("ObjectLockRetainUntilDate") != until:
+                raise RetentionRefusedError(
+                    "the object store took the object, but keeps it not as long as asked"
+                )
+
+    def _check_lock(self) -> None:
+        try:
+            answer = self._client.get_object_lock_configuration(Bucket=self.bucket)
+        except ClientError as error:
+            raise RetentionRefusedError(_NO_LOCK) from error
+        except BotoCoreError as error:
+            raise _unavailable(error) from error
+        if answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") != "Enabled":
+            raise RetentionRefusedError(_NO_LOCK)
 
     def get_range(self, key: str, *, start: int, length: int) -> bytes:
         end = min(self.head(key).size, start + length)

@@ -17,12 +17,12 @@ from django.db.models import F
 
 from catalog.models import Dataset, Field
 from catalog.models.dataset import DatasetKind
-from core import audit
 from core.clock import utc_now
 from core.errors import NotFoundError, PermissionDeniedError, UnprocessableError
 from governance.policy.mask_sql import column_sql, quote_identifier
-from governance.policy.types import ColumnRule, Obligations
+from governance.policy.types import ColumnRule, Decision, Obligations, Principal
 from governance.queries import decide_read, principal_of
+from governance.services.audit import record_decision
 from identity.models import User
 from storage.backends import open_uri
 from storage.backends.errors import ObjectMissingError
@@ -91,7 +91,7 @@ def list_objects(
 
     The read is audited, a refused one too. Raises NotACollectionError, PermissionDeniedError.
     """
-    scan = _Scan.open(user, dataset, purpose=purpose, action="collection.list")
+    scan = _Scan.open(user, dataset, purpose=purpose, via="collection.list")
     rows = CollectionObject.objects.filter(dataset=dataset, key__startswith=prefix).order_by("pk")
     items: list[dict[str, Any]] = []
     scanned, position, wanted = 0, after, min(limit, MAX_PAGE)
@@ -117,16 +117,16 @@ def read_object(
     Audited, a refused read too. Raises NotACollectionError, PermissionDeniedError, NotFoundError for an
     object that is not there or that the row filter hides, BackendUnavailableError.
     """
-    scan = _Scan.open(user, dataset, purpose=purpose, action="object.read", key=key)
+    scan = _Scan.open(user, dataset, purpose=purpose, via="object.read", key=key)
     row = CollectionObject.objects.filter(dataset=dataset, key=key).first()
     if row is None or scan.apply([row])[0] is None:
-        scan.record(outcome="not-found")
+        scan.record("not-found")
         raise NotFoundError("there is no such object")
     if not scan.shows_content(row):
-        scan.record(outcome="deny")
+        scan.record("deny")
         raise PermissionDeniedError("you may not read the content of this object")
     content = _open_content(row)
-    scan.record(outcome="allow", bytes=row.size)
+    scan.record("allow", bytes=row.size)
     CollectionObject.objects.filter(pk=row.pk).update(reads=F("reads") + 1, last_read_at=utc_now())
     return content
 
@@ -151,7 +151,7 @@ def _chunks(uri: str) -> Iterator[bytes]:
 def _audited_listing(
     scan: "_Scan", items: list[dict[str, Any]], next_after: int | None
 ) -> ObjectListing:
-    scan.record(outcome="allow", objects=len(items))
+    scan.record("allow", objects=len(items))
     return ObjectListing(items=items, next_after=next_after)
 
 
@@ -159,12 +159,11 @@ def _audited_listing(
 class _Scan:
     """One decision, applied to rows of the collection."""
 
-    user: User
+    principal: Principal
     dataset: Dataset
-    action: str
+    decision: Decision
+    via: str
     key: str | None
-    purpose: str | None
-    obligations: Obligations
     types: dict[str, str]
     salt: bytes
 
@@ -175,34 +174,38 @@ class _Scan:
         dataset: Dataset,
         *,
         purpose: str | None,
-        action: str,
+        via: str,
         key: str | None = None,
     ) -> "_Scan":
         if dataset.kind != DatasetKind.COLLECTION:
             raise NotACollectionError("this dataset is not an object collection")
-        decision = decide_read(principal_of(user), dataset, purpose=purpose)
+        principal = principal_of(user, purpose=purpose)
+        decision = decide_read(principal, dataset)
         fields = Field.objects.filter(dataset=dataset).present().values_list("name", "type")
         scan = cls(
-            user=user,
+            principal=principal,
             dataset=dataset,
-            action=action,
+            decision=decision,
+            via=via,
             key=key,
-            purpose=purpose,
-            obligations=decision.obligations or Obligations(),
             types=dict(fields),
             salt=os.urandom(SALT_BYTES),
         )
         if len({name.casefold() for name in scan.types}) != len(scan.types):
             # DuckDB takes such names for one, so a filter could be asked of the wrong field.
-            scan.record(outcome="deny")
+            scan.record("deny")
             raise AmbiguousFieldsError("the collection has fields that differ in case only")
         if not decision.allowed or decision.obligations is None:
-            scan.record(outcome="deny")
+            scan.record("deny")
             raise PermissionDeniedError(
                 "you may not read this collection",
                 reasons=[each.text for each in decision.reasons],
             )
         return scan
+
+    @property
+    def obligations(self) -> Obligations:
+        return self.decision.obligations or Obligations()
 
     def apply(self, rows: Sequence[CollectionObject]) -> list[dict[str, Any] | None]:
         """For each row what may be seen of it, or None where the row filter hides it."""
@@ -220,20 +223,15 @@ class _Scan:
             return False
         return self._condition_holds(rule, row)
 
-    def record(self, **outcome: Any) -> None:
-        """Write the audit record of this read."""
-        audit.record(
-            actor=self.user.username,
-            action=self.action,
-            resource=self.dataset.node_id,
-            payload={
-                "key": self.key,
-                "purpose": self.purpose,
-                "columns": [rule.name for rule in self.obligations.columns],
-                "masked": [rule.name for rule in self.obligations.columns if rule.mask],
-                "row_filter": self.obligations.row_filter,
-                **outcome,
-            },
+    def record(self, outcome: str, **given: Any) -> None:
+        """Write the audit record of this read: `outcome`, and how much was given of what was asked for."""
+        record_decision(
+            principal=self.principal,
+            dataset=self.dataset,
+            decision=self.decision,
+            via=self.via,
+            asked={"key": self.key, **given},
+            outcome=outcome,
         )
 
     def _condition_holds(self, rule: ColumnRule, row: CollectionObject) -> bool:

@@ -24,6 +24,8 @@ SUPERUSER_ONLY = {
     "delegation",
     "webhookendpoint",
     "webhookdelivery",
+    "auditsubject",
+    "auditsegment",
 }
 
 

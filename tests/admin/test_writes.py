@@ -4,10 +4,12 @@ import pytest
 from django.urls import reverse
 
 from catalog.models import Dataset, DatasetOwner, DatasetTag, Domain, FieldTag, Tag
+from core import audit
 from core.errors import UnauthenticatedError
+from governance.auditing.subjects import pseudonyms_of
 from governance.models import (
     AccessRequest,
-    AuditRecord,
+    AuditSubject,
     DatasetUserGrant,
     PolicyStatus,
     PolicyVersion,
@@ -18,6 +20,7 @@ from governance.queries import decide_read, principal_of, visible_datasets
 from identity.models import ApiToken, User
 from identity.services import authenticate_token
 from tests.admin.test_reach import change, changelist, form_data
+from tests.factories.audit import audited_by
 from tests.factories.catalog import make_tag
 from tests.factories.governance import make_grant, make_policy, make_request, make_world
 from tests.factories.identity import make_token, page_client
@@ -31,9 +34,7 @@ def world():
 
 
 def actions_of(actor: str) -> list[str]:
-    return [
-        *AuditRecord.objects.filter(actor=actor).order_by("pk").values_list("action", flat=True)
-    ]
+    return [*audited_by(actor).order_by("pk").values_list("action", flat=True)]
 
 
 def test_a_dataset_is_described_and_its_parts_recorded(world):
@@ -293,3 +294,16 @@ def test_who_is_made_inactive_in_the_admin_is_out_for_good(world):
     assert person.get(reverse("web:tokens")).status_code == 302
     with pytest.raises(UnauthenticatedError):
         authenticate_token(token)
+
+
+def test_a_person_is_erased_from_the_audit_log_with_a_reason(world):
+    audit.record(actor="zoe", action="x.y", resource="thing:1")
+    subject = AuditSubject.objects.get(pseudonym__in=pseudonyms_of("zoe"))
+    client, url = page_client(world.superuser), reverse("admin:governance_auditsubject_changelist")
+    asked = {"action": "erase", "_selected_action": [subject.pk]}
+    client.post(url, asked)
+    assert pseudonyms_of("zoe") == [subject.pseudonym]
+    client.post(url, asked | {"reason": "request 4711"})
+    assert pseudonyms_of("zoe") == []
+    assert "zoe" not in client.get(url).content.decode()
+    assert client.get(reverse("admin:governance_auditsegment_changelist")).status_code == 200

@@ -365,6 +365,18 @@ REFUSED_TO_STRANGERS = {
     "api/v1/audit/verification": 403,
     "api/v1/audit/checkpoint": 403,
     "api/v1/audit/records": 403,
+    **{
+        f"api/v1/audit/{name}": 403
+        for name in (
+            "checkpoints",
+            "consistency",
+            "erasures",
+            "export",
+            "key",
+            "segments",
+            "verifier",
+        )
+    },
     "api/v1/users": 403,
     "api/v1/groups": 403,
     "api/v1/policies": 403,

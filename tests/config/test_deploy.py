@@ -15,11 +15,16 @@ PRODUCTION = {
 }
 
 
+def _runtime_role() -> dict[str, str]:
+    """The role that production's processes connect as."""
+    return {"DATABASE_URL": os.environ["LAKEWARDEN_RUNTIME_DATABASE_URL"]}
+
+
 def check(**environ: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
         cwd=settings.BASE_DIR,
-        env={**os.environ, **PRODUCTION, **environ},
+        env={**os.environ, **PRODUCTION, **_runtime_role(), **environ},
         capture_output=True,
         text=True,
         timeout=120,

@@ -12,6 +12,7 @@ GOOD = {
     "LAKEWARDEN_SECRET_KEY": "s" * 50,
     "LAKEWARDEN_DATA_DIR": "/tmp/lakewarden",
     "LAKEWARDEN_AUDIT_KEY_FILE": "/tmp/lakewarden/audit.pem",
+    "LAKEWARDEN_AUDIT_MASTER_KEY_FILE": "/tmp/lakewarden/audit-master.key",
     "DATABASE_URL": "postgresql://user:p%40ss@db.example:5433/catalog?sslmode=require",
     "REDIS_URL": "redis://:secret@127.0.0.1:6379/0",
     "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092",

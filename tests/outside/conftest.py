@@ -91,6 +91,7 @@ def _environment(context, certificates, kafka, proxy, *, data) -> dict[str, str]
         "LAKEWARDEN_SECRET_KEY": secrets.token_urlsafe(64),
         "LAKEWARDEN_DATA_DIR": str(data),
         "LAKEWARDEN_AUDIT_KEY_FILE": str(context.home.audit_key_file),
+        "LAKEWARDEN_AUDIT_MASTER_KEY_FILE": str(context.home.audit_master_key_file),
         "LAKEWARDEN_ADMIN_USER": "admin",
         "LAKEWARDEN_ADMIN_PASSWORD": secrets.token_urlsafe(24),
         "LAKEWARDEN_ADMIN_TOKEN": secrets.token_urlsafe(32),

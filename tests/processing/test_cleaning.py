@@ -1,6 +1,5 @@
 """What an unpublished run left in its tables goes; what is published, or held by others, stays."""
 
-import json
 from datetime import timedelta
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ from processing.services.cleaning import remove_leftovers, sweep_leftovers
 from processing.services.runs import cancel_run, claim_run, trigger_run
 from processing.spark.publishing import RUN_PROPERTY, branch_prefix
 from storage.tables.catalog import LakewardenCatalog
+from tests.factories.audit import payload_of
 from tests.processing.test_pipelines import declare
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -83,7 +83,7 @@ def test_the_branch_and_its_snapshot_go(world, table):
     assert (refs(table), snapshots(table)) == ({"main"}, before)
     assert load(table).scan().to_arrow().num_rows == 2
     (row,) = AuditRecord.objects.filter(action="pipeline.run.clean")
-    payload = json.loads(bytes(row.payload))["payload"]
+    payload = payload_of(row)
     assert (payload["branches"], payload["snapshots"]) == ([branch], [made])
     assert remove_leftovers(run) == 0
     assert AuditRecord.objects.filter(action="pipeline.run.clean").count() == 1

@@ -1,6 +1,5 @@
 """Governed reads over real files: what owner, team-mate and outsider get, and what is recorded of it."""
 
-import orjson
 import pyarrow as pa
 import pytest
 from django.contrib.auth.models import Permission
@@ -8,10 +7,12 @@ from pyiceberg.types import StringType
 
 from catalog.models import Dataset
 from core.errors import InvalidInputError, NotFoundError, PermissionDeniedError
+from governance.auditing.reading import read_record
 from governance.models import AuditRecord, DatasetGroupGrant
 from query.errors import NotReadableError
 from query.services import open_read, read_dataset
 from storage.models import DataFile, IcebergTable
+from tests.factories.audit import payload_of
 from tests.factories.catalog import make_dataset
 from tests.query.passengers import ROWS, SCHEMA, grant_team, mask_emails
 
@@ -28,8 +29,11 @@ def test_outsider_gets_not_found_and_it_is_recorded(dataset, actors):
     with pytest.raises(NotFoundError):
         read_dataset(user=actors.outsider, dataset=dataset)
     record = AuditRecord.objects.filter(action="data.read-denied").get()
-    assert (record.actor, record.resource) == (actors.outsider.username, dataset.node_id)
-    payload = orjson.loads(bytes(record.payload))["payload"]
+    assert (read_record(record).actor, record.resource) == (
+        actors.outsider.username,
+        dataset.node_id,
+    )
+    payload = payload_of(record)
     assert (payload["effect"], payload["asked"]) == (
         "deny",
         {"columns": None, "where": None, "limit": None},
@@ -173,7 +177,7 @@ def test_a_restricted_read_is_recorded_with_its_restrictions(dataset, actors):
 
 def recorded_read() -> dict:
     record = AuditRecord.objects.filter(action="data.read").get()
-    return orjson.loads(bytes(record.payload))["payload"]
+    return payload_of(record)
 
 
 def test_reader_keeps_its_snapshot(catalog, dataset, actors, place):

@@ -4,6 +4,7 @@ import pytest
 
 from catalog.models import Dataset, DatasetEdge, FieldEdge
 from core.errors import InvalidInputError, NotFoundError, PermissionDeniedError
+from governance.auditing.reading import read_record
 from governance.models import AuditRecord
 from serving.artifacts import load_artifact, sha256_of
 from serving.errors import InvalidModelError
@@ -79,7 +80,7 @@ def test_lineage_goes_from_the_features_to_the_outputs(actors, domain, features,
 def test_registering_is_audited(actors, domain, unique):
     register(actors.owner, unique, domain)
     record = AuditRecord.objects.get(action="model.register")
-    assert (record.actor, record.resource) == (
+    assert (read_record(record).actor, record.resource) == (
         actors.owner.username,
         f"dataset:lakewarden-models:{unique}",
     )

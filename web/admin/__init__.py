@@ -17,6 +17,7 @@ AdminSite.logout = staticmethod(sign_out_for_admin)  # type: ignore[method-assig
 
 from web.admin import (  # noqa: E402
     approval,
+    audit,
     break_glass,
     catalog,
     classification,
@@ -31,6 +32,7 @@ from web.admin import (  # noqa: E402
 
 __all__ = [
     "approval",
+    "audit",
     "break_glass",
     "catalog",
     "classification",

@@ -14,6 +14,7 @@ from catalog.models import Dataset, Domain, GlossaryTerm
 from core import audit
 from core.errors import LakewardenError
 from governance.policy.types import Action
+from identity.models import User
 from web.access import administered_domains, current_user, may, visible_datasets, visible_terms
 
 
@@ -85,10 +86,11 @@ def record_change(
 ) -> None:
     """Append `<model>.<verb>` for `obj` to the audit log, with the names of the changed fields."""
     noun = type(obj).__name__.lower()
+    key = obj.username if isinstance(obj, User) else obj.pk
     audit.record(
         actor=current_user(request).username,
         action=f"{noun}.{verb}",
-        resource=f"{noun}:{obj.pk}",
+        resource=f"{noun}:{key}",
         payload={"via": "admin", "name": str(obj), "fields": sorted(changed)},
     )
 

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-import orjson
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -10,15 +9,16 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+)
 
 from catalog.models import Domain
 from core.errors import LakewardenError
 from governance.facts import ACTION_BY_VERB
 from governance.models import (
     AccessRequest,
-    AuditCheckpoint,
-    AuditRecord,
     DatasetGroupGrant,
     DatasetUserGrant,
     DomainGroupGrant,
@@ -32,9 +32,7 @@ from governance.services.requests import approve_request, deny_request
 from web.access import administered_domains, viewer_of, visible_datasets
 from web.admin.base import (
     KernelAdmin,
-    ReadOnlyMixin,
     StaffAdmin,
-    SuperuserAdmin,
     is_staff,
     say,
 )
@@ -313,35 +311,3 @@ class AccessRequestAdmin(KernelAdmin):
         )
         rows = opening.rows or "all rows"
         return format_html("<p>Rows: <code>{}</code></p><ul>{}</ul>", rows, columns)
-
-
-@admin.register(AuditRecord)
-class AuditRecordAdmin(ReadOnlyMixin, SuperuserAdmin):
-    list_display = ["at", "actor", "action", "resource", "sequence"]
-    list_filter = ["action"]
-    search_fields = ["=actor", "=action", "resource"]
-    ordering = ["-pk"]
-    fields = ["sequence", "at", "actor", "action", "resource", "body", "leaf"]
-    readonly_fields = fields
-
-    @admin.display(description="payload")
-    def body(self, record: AuditRecord) -> str:
-        value = orjson.loads(bytes(record.payload))
-        return format_html(
-            "<pre>{}</pre>", orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-        )
-
-    @admin.display(description="leaf hash")
-    def leaf(self, record: AuditRecord) -> str:
-        return bytes(record.leaf_hash).hex()
-
-
-@admin.register(AuditCheckpoint)
-class AuditCheckpointAdmin(ReadOnlyMixin, SuperuserAdmin):
-    list_display = ["tree_size", "root", "signed_at", "key_id"]
-    fields = ["tree_size", "root", "signed_at", "key_id"]
-    readonly_fields = fields
-
-    @admin.display(description="root hash")
-    def root(self, checkpoint: AuditCheckpoint) -> str:
-        return bytes(checkpoint.root_hash).hex()

@@ -77,6 +77,8 @@ FOR_SUPERUSERS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             ("Absences", "event_busy", "governance_delegation"),
             ("Webhooks", "webhook", "governance_webhookendpoint"),
             ("Webhook deliveries", "outbox", "governance_webhookdelivery"),
+            ("Audit persons", "fingerprint", "governance_auditsubject"),
+            ("Audit copies", "inventory_2", "governance_auditsegment"),
             ("Custom properties", "tune", "catalog_propertydefinition"),
             ("Imports", "upload", "catalog_catalogimport"),
             ("Jobs", "work", "catalog_job"),

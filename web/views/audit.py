@@ -9,6 +9,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from core.errors import NotFoundError
+from governance.auditing.body import Told
+from governance.auditing.reading import read_records, records_by
 from governance.models import AuditCheckpoint, AuditRecord
 from web.access import current_user
 
@@ -22,28 +24,31 @@ def audit_log(request: HttpRequest) -> HttpResponse:
     if not current_user(request).is_superuser:
         raise NotFoundError("not found")
     records = AuditRecord.objects.order_by("-pk")
-    for name in ("actor", "action"):
-        if value := request.GET.get(name, ""):
-            records = records.filter(**{name: value})
+    if actor := request.GET.get("actor", ""):
+        records = records_by(actor, records)
+    if action := request.GET.get("action", ""):
+        records = records.filter(action=action)
     before = request.GET.get("before", "")
     if before.isdecimal():
         records = records.filter(pk__lt=int(before))
     page = list(records[: PAGE_SIZE + 1])
-    rows = [_row(record) for record in page[:PAGE_SIZE]]
+    shown = page[:PAGE_SIZE]
+    rows = [_row(record, told) for record, told in zip(shown, read_records(shown), strict=True)]
     context = {
         "rows": rows,
         "before": page[PAGE_SIZE - 1].pk if len(page) > PAGE_SIZE else None,
         "checkpoint": AuditCheckpoint.objects.order_by("-tree_size").first(),
-        "actor": request.GET.get("actor", ""),
-        "action": request.GET.get("action", ""),
+        "actor": actor,
+        "action": action,
     }
     return render(request, "web/audit.html", context)
 
 
-def _row(record: AuditRecord) -> dict[str, Any]:
-    """The record with its payload as text; the payload is the truth, the columns are for search."""
-    body = orjson.loads(bytes(record.payload))
-    return {
-        "record": record,
-        "payload": orjson.dumps(body.get("payload", {}), option=orjson.OPT_INDENT_2).decode(),
-    }
+def _row(record: AuditRecord, told: Told) -> dict[str, Any]:
+    """The record as it may be read now: of who was erased neither name nor payload is left."""
+    payload = "erased" if told.payload is None else _text(told.payload)
+    return {"record": record, "told": told, "payload": payload}
+
+
+def _text(payload: dict[str, Any]) -> str:
+    return orjson.dumps(payload, option=orjson.OPT_INDENT_2).decode()

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from catalog.queries.export import KINDS, export_lines, line_of
 from governance.bulk import export_sight
 from governance.queries import principal_of
+from governance.services.audit import record_export
 from identity.models import User
 
 
@@ -23,6 +24,8 @@ class Command(BaseCommand):
         user = User.objects.filter(username=options["username"], is_active=True).first()
         if user is None:
             raise CommandError("there is no such user")
+        kinds = {"kinds": list(options["kinds"])}
+        record_export(principal=principal_of(user), form="ndjson", asked=kinds)
         lines = export_lines(
             lambda: export_sight(principal_of(User.objects.get(pk=user.pk))),
             kinds=options["kinds"],

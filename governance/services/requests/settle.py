@@ -81,6 +81,7 @@ def record(
             "comment": comment,
             "expires_at": row.expires_at.isoformat() if row.expires_at else None,
         },
+        about=[row.requester.get_username()],
     )
     emit_request_event(row, step=str(step))
 

@@ -15,6 +15,7 @@ from storage.models import IcebergTable
 from storage.services.namespaces import create_namespace
 from storage.tables.catalog import LakewardenCatalog
 from tests.api.iceberg.conftest import make_account
+from tests.factories.audit import payload_text
 from tests.factories.catalog import make_tag
 
 SCHEMA = Schema(
@@ -72,7 +73,7 @@ def test_a_program_that_may_read_all_gets_credentials(url, table, engine):
     assert answer["config"]["s3.access-key-id"]
     assert answer["storage-credentials"][0]["config"]["s3.secret-access-key"]
     record = AuditRecord.objects.get(action="table.load")
-    assert b'"credentials":true' in bytes(record.payload)
+    assert b'"credentials":true' in payload_text(record)
 
 
 def test_credentials_are_for_programs_that_ask(url, engine, analyst):

@@ -7,8 +7,10 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
+from governance.auditing.reading import read_record
 from governance.models import AuditRecord, DatasetUserGrant
 from serving.services.registry import Provenance, register_model, set_alias
+from tests.factories.audit import payload_of
 from tests.factories.catalog import make_domain
 from tests.factories.identity import api_client, make_actors, page_client
 from tests.factories.serving import linear_model
@@ -142,10 +144,29 @@ def test_a_token_without_the_scope_is_refused(actors, version):
 
 def test_each_inference_is_audited(actors, version):
     infer(api_client(actors.owner), version)
-    record = AuditRecord.objects.get(action="model.infer")
-    payload = json.loads(bytes(record.payload))["payload"]
-    assert (record.actor, record.resource) == (actors.owner.username, version.dataset.node_id)
-    assert payload == {"version": 1, "sha256": version.sha256, "outputs": ["y"], "rows": 2}
+    record = AuditRecord.objects.get(action="data.read")
+    payload = payload_of(record)
+    assert (read_record(record).actor, record.resource) == (
+        actors.owner.username,
+        version.dataset.node_id,
+    )
+    assert (payload["via"], payload["outcome"], payload["columns"]) == ("infer", "allow", ["y"])
+    assert payload["asked"] == {
+        "version": 1,
+        "sha256": version.sha256,
+        "outputs": ["y"],
+        "rows": 2,
+    }
+
+
+def test_a_refused_inference_is_audited(actors, version):
+    grant(actors.outsider, version.dataset, "discover")
+    assert infer(api_client(actors.outsider), version).status_code == 403
+    record = AuditRecord.objects.get(action="data.read-denied")
+    assert (read_record(record).actor, payload_of(record)["via"]) == (
+        actors.outsider.username,
+        "infer",
+    )
 
 
 def test_a_restricted_output_is_withheld(actors, version):

@@ -26,6 +26,7 @@ from catalog.services.bulk import chunks as cutting
 from catalog.services.properties import define_property
 from core.errors import InvalidInputError
 from governance.models import AuditRecord
+from tests.factories.audit import payload_of
 from tests.factories.catalog import make_dataset, make_domain, make_job
 from tests.factories.identity import api_client, make_actors, make_user
 
@@ -265,7 +266,7 @@ def test_what_an_import_leaves_beside_the_rows(root) -> None:
     fields = Field.objects.filter(dataset=row)
     assert [each.dataset_name_type_removed_at_events.count() for each in fields] == [1, 1]
     chunk = AuditRecord.objects.get(action="catalog.import")
-    payload = orjson.loads(bytes(chunk.payload))["payload"]
+    payload = payload_of(chunk)
     assert (payload["first_line"], payload["last_line"], payload["created"]) == (1, 14, 14)
     assert len(payload["sha256"]) == 64
     assert CatalogImport.objects.get().acknowledged_line == 14

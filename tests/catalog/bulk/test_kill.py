@@ -22,6 +22,7 @@ from catalog.models import (
 )
 from catalog.services.bulk.chunks import CHUNK_LINES
 from governance.models import AuditRecord
+from tests.factories.audit import payload_of
 from tests.factories.identity import make_user
 from tests.subprocesses import environ_of_test
 
@@ -110,7 +111,7 @@ def test_a_killed_import_goes_on_where_it_stood(stream) -> None:
     history = Dataset._meta.get_field("namespace_name_kind_domain_deleted_at_events")
     assert history.related_model.objects.count() == DATASETS
     records = AuditRecord.objects.filter(action="catalog.import").order_by("pk")
-    spans = [orjson.loads(bytes(each.payload))["payload"] for each in records]
+    spans = [payload_of(each) for each in records]
     assert len(spans) == CHUNKS
     assert [span["first_line"] for span in spans] == [
         1 + CHUNK_LINES * number for number in range(CHUNKS)

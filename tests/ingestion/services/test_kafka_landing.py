@@ -4,7 +4,6 @@ import pytest
 
 from catalog.models import Dataset, FieldEdge, Job, RunState
 from core.errors import PermissionDeniedError
-from governance.models import AuditRecord
 from ingestion.errors import (
     KafkaUnavailableError,
     LeaseHeldError,
@@ -17,6 +16,7 @@ from ingestion.queries import source_status
 from ingestion.services import kafka_landing
 from ingestion.services.kafka_landing import land_topic, lease_name, move_offsets
 from ingestion.services.leases import take_lease
+from tests.factories.audit import audited_by
 from tests.ingestion.conftest import read_table, record
 
 pytestmark = [pytest.mark.kafka, pytest.mark.django_db(transaction=True)]
@@ -118,7 +118,7 @@ def test_lineage_and_audit_are_part_of_it(topics, unique, make_source, robot):
     job = Job.objects.get(namespace="lakewarden", name=f"land.{source.name}")
     run = job.runs.get()
     assert (run.pk, run.state) == (batch.uuid, RunState.COMPLETED)
-    assert AuditRecord.objects.filter(action="source.land", actor="robot").count() == 1
+    assert audited_by("robot").filter(action="source.land").count() == 1
     source.refresh_from_db()
     topic_entry = Dataset.objects.get(name=topic)
     assert (topic_entry.kind, topic_entry.structure) == ("topic", "semi-structured")

@@ -4,7 +4,6 @@ import pytest
 
 from core.errors import ConflictError, InvalidInputError, NotFoundError, PermissionDeniedError
 from governance.facts import principal_of
-from governance.models import AuditRecord
 from identity.models import User
 from ingestion.errors import InvalidSourceError
 from ingestion.models import Source
@@ -17,6 +16,7 @@ from ingestion.services.sources import (
     set_enabled,
     trigger_landing,
 )
+from tests.factories.audit import audited_by
 from tests.ingestion.conftest import COLUMNS, read_table, record
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,7 +63,7 @@ def test_names_are_unique_and_making_is_audited(steward, robot):
     create_source(principal=principal_of(steward), owner=robot, **given())
     with pytest.raises(ConflictError, match="`s` exists"):
         create_source(principal=principal_of(steward), owner=robot, **given())
-    assert AuditRecord.objects.filter(action="source.create", actor="steward").count() == 1
+    assert audited_by("steward").filter(action="source.create").count() == 1
 
 
 def test_an_outsider_makes_no_source_and_nobody_borrows_an_owner(steward, robot):
@@ -115,7 +115,7 @@ def test_pause_trigger_and_replay(
     assert read_table(source.identifier).num_rows == 13
     with pytest.raises(InvalidSourceError, match="offset 99"):
         replay_from(source, offsets={0: 99}, principal=owner)
-    actions = list(AuditRecord.objects.filter(actor="robot").values_list("action", flat=True))
+    actions = list(audited_by("robot").values_list("action", flat=True))
     assert [a for a in actions if a.startswith("source.")] == [
         "source.land",
         "source.pause",

@@ -1,7 +1,5 @@
 """A table dropped in the middle of a move: no copy is left over, no byte that its metadata names is lost."""
 
-import json
-
 import pytest
 
 from core.clock import utc_now
@@ -14,6 +12,7 @@ from storage.services.movements import due_movement_ids, run_movements
 from storage.services.tables import drop_table, register_table
 from storage.services.tiering import start_tiering
 from storage.tables.catalog import LakewardenCatalog
+from tests.factories.audit import payload_of
 from tests.storage.services.conftest import MONTHS, ROWS_A_MONTH, add_policy
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,7 +56,7 @@ def finish() -> None:
 def register_again(table) -> int:
     """The rows of the table as its last metadata document gives them back."""
     record = AuditRecord.objects.filter(action="table.drop").get()
-    location = json.loads(bytes(record.payload))["payload"]["metadata_location"]
+    location = payload_of(record)["metadata_location"]
     register_table(identifier=name_of(table), metadata_location=location)
     return load(table).scan().to_arrow().num_rows
 

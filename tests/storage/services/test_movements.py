@@ -1,6 +1,5 @@
 """Movements of table files and of objects, step by step, against the real object store."""
 
-import json
 from datetime import timedelta
 
 import pytest
@@ -17,6 +16,7 @@ from storage.services.files import sync_table_files
 from storage.services.movements import due_movement_ids, run_movements
 from storage.services.tiering import start_tiering
 from storage.tables.catalog import LakewardenCatalog
+from tests.factories.audit import payload_of
 from tests.storage.services.conftest import MONTHS, ROWS_A_MONTH, add_policy, month_rows
 
 OLD_MONTHS = {"partition": {"month": {"lt": 4}}}
@@ -126,7 +126,7 @@ def test_after_the_grace_old_snapshots_go_with_the_sources(table, tiers):
     assert loaded.scan().to_arrow().num_rows == MONTHS * ROWS_A_MONTH
     record = AuditRecord.objects.get(action="movement.expire_snapshots")
     assert record.resource == table.dataset.node_id
-    expired = set(json.loads(bytes(record.payload))["payload"]["snapshots"])
+    expired = set(payload_of(record)["snapshots"])
     assert expired == readable_before - {loaded.metadata.current_snapshot_id}
 
 

@@ -1,7 +1,6 @@
 """What a killed writer left is swept; what a snapshot, a movement or a running writer needs is not."""
 
 import io
-import json
 from datetime import timedelta
 
 import pyarrow.parquet as pq
@@ -19,6 +18,7 @@ from storage.services.orphans import MissingFilesError, sweep_orphans
 from storage.services.tiering import start_tiering
 from storage.tables.catalog import LakewardenCatalog
 from storage.tasks import sweep_table_orphans
+from tests.factories.audit import payload_of
 from tests.storage.services.conftest import MONTHS, ROWS_A_MONTH, add_policy, month_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -82,7 +82,7 @@ def test_a_killed_writers_file_is_swept_and_nothing_else(table, next_day):
     assert stored(table) == before
     assert count(table) == MONTHS * ROWS_A_MONTH
     (row,) = AuditRecord.objects.filter(action="table.remove_orphans")
-    assert json.loads(bytes(row.payload))["payload"] == {
+    assert payload_of(row) == {
         "files": 1,
         "bytes": found.size,
         "paths": [left],

@@ -1,7 +1,5 @@
 """Policies, plans, runs: what they say, what they cost, and who may."""
 
-import json
-
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
@@ -9,6 +7,7 @@ from django.core.management import CommandError, call_command
 from catalog.services.datasets import add_owner
 from core.errors import ConflictError, InvalidInputError, NotFoundError, PermissionDeniedError
 from core.jobs import current_app
+from governance.auditing.reading import read_record
 from governance.models import AuditRecord
 from governance.policy.types import Action
 from storage.models import CollectionObject, DataFile, Movement, StorageLocation, Tier, TierPolicy
@@ -24,6 +23,7 @@ from storage.services.tiering import (
 )
 from storage.tasks import apply_tier_policies, resume_movements, run_movements
 from storage.tiering.plan import TierConditionError
+from tests.factories.audit import payload_of
 from tests.factories.catalog import make_dataset
 from tests.factories.governance import make_grant
 from tests.factories.identity import make_actors
@@ -176,10 +176,10 @@ def test_the_owner_keeps_policies(collection, tiers, actors):
     delete_tier_policy(user=actors.owner, policy=policy)
     assert TierPolicy.objects.count() == 0
     records = AuditRecord.objects.filter(action__startswith="tier_policy").order_by("pk")
-    assert [(row.actor, row.action) for row in records] == [
+    assert [(read_record(row).actor, row.action) for row in records] == [
         (actors.owner.username, f"tier_policy.{verb}") for verb in ("create", "update", "delete")
     ]
-    assert json.loads(bytes(records[0].payload))["payload"]["target"] == "cold"
+    assert payload_of(records[0])["target"] == "cold"
 
 
 @pytest.mark.parametrize(
