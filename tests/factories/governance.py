@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-import orjson
 from django.contrib.auth.models import Group
 
 from catalog.models import Dataset, Domain
 from core.clock import utc_now
-from governance.models import AccessRequest, AuditRecord, PolicyVersion
+from governance.models import AccessRequest, PolicyVersion
 from governance.policy.types import Action
 from governance.queries import principal_of
 from governance.services.grants import create_grant
@@ -53,11 +52,6 @@ def make_mask(field_tag: str, mask: str, *, name: str = "a-mask", **more) -> Pol
         **more,
     }
     return make_policy(document)
-
-
-def payload_of(record: AuditRecord) -> dict:
-    """What a record of the audit log says beside who, what and where."""
-    return orjson.loads(bytes(record.payload))["payload"]
 
 
 @dataclass(frozen=True)

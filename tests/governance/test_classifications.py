@@ -5,13 +5,14 @@ import pytest
 from catalog.models import FieldTag
 from catalog.services.versions import record_version
 from core.errors import ConflictError, NotFoundError, PermissionDeniedError
-from governance.models import AuditRecord, Classification
+from governance.models import Classification
 from governance.queries import principal_of, visible_classifications
 from governance.services.classifications import (
     Samples,
     decide_classifications,
     record_suggestions,
 )
+from tests.factories.audit import audited_by
 from tests.factories.catalog import make_dataset, make_domain
 from tests.factories.governance import make_grant
 from tests.factories.identity import make_actors
@@ -58,7 +59,7 @@ def test_an_accepted_label_is_on_the_field_and_in_the_audit_log(orders, actors):
     assert (tag.tag.name, tag.source) == ("pii.email", "classified")
     row.refresh_from_db()
     assert (row.state, row.decided_by) == ("accepted", actors.owner)
-    actions = AuditRecord.objects.filter(actor=actors.owner.username).order_by("pk")
+    actions = audited_by(actors.owner.username).order_by("pk")
     assert list(actions.values_list("action", flat=True)) == [
         "classification.accept",
         "tag.create",

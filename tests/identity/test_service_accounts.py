@@ -13,6 +13,7 @@ from core.errors import (
     PermissionDeniedError,
     UnauthenticatedError,
 )
+from governance.auditing.reading import read_record
 from governance.models import AuditRecord
 from identity.models import ApiToken, User
 from identity.queries import orphaned_accounts
@@ -24,7 +25,7 @@ from identity.services.service_accounts import (
     rotate_token,
     set_owner,
 )
-from tests.factories.governance import payload_of
+from tests.factories.audit import payload_of
 from tests.factories.identity import (
     api_client,
     make_actors,
@@ -70,7 +71,10 @@ def test_its_owner_rotates_a_token_and_nobody_else(actors, robot):
     assert (made.name, made.scopes) == ("nightly", ["read"])
     assert abs((made.expires_at - made.created_at) - timedelta(days=30)) < timedelta(seconds=1)
     record = AuditRecord.objects.get(action="token.rotate")
-    assert (record.actor, payload_of(record)["replaces"]) == (actors.owner.username, old[:8])
+    assert (read_record(record).actor, payload_of(record)["replaces"]) == (
+        actors.owner.username,
+        old[:8],
+    )
     with pytest.raises(NotFoundError, match="no such token in force"):
         rotate_token(token, by=actors.owner)
 

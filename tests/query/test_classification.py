@@ -8,6 +8,7 @@ from PIL import Image
 
 from catalog.models import DatasetTag, FieldTag
 from core.errors import PermissionDeniedError
+from governance.auditing.reading import read_record
 from governance.models import AuditRecord, Classification
 from governance.queries import principal_of
 from query.classification import classify_dataset
@@ -36,7 +37,10 @@ def test_a_table_is_sampled_behind_masks_and_no_value_is_kept(dataset, actors):
     kept = " ".join(str(bytes(each.payload)) for each in AuditRecord.objects.all())
     assert "a.example" not in kept
     sampled = AuditRecord.objects.get(action="classification.sample")
-    assert (sampled.actor, sampled.resource) == (actors.owner.username, dataset.node_id)
+    assert (read_record(sampled).actor, sampled.resource) == (
+        actors.owner.username,
+        dataset.node_id,
+    )
 
 
 def test_the_api_lists_runs_and_decides_for_the_owner_only(dataset, actors):

@@ -17,8 +17,7 @@ from governance.auditing.reading import read_record
 from governance.models import AuditRecord
 from identity.models import RecoveryCode, SecondFactor
 from identity.services import second_factor as services
-from tests.factories.audit import audited_by, payload_text
-from tests.factories.governance import payload_of
+from tests.factories.audit import audited_by, payload_of, payload_text
 from tests.factories.identity import PASSWORD, api_client, make_service, make_user, page_client
 from web.lockout import ACCOUNT_AT_ADDRESS_LIMIT
 

@@ -2,8 +2,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from governance.auditing.reading import read_record
 from governance.models import AuditRecord
-from tests.factories.governance import payload_of
+from tests.factories.audit import payload_of
 from tests.factories.identity import PASSWORD, make_user, page_client
 from web.lockout import ACCOUNT_AT_ADDRESS_LIMIT, ADDRESS_LIMIT, count_failure, is_locked_out
 
@@ -78,7 +79,7 @@ def test_signing_out_takes_a_post():
 
 def told(verb: str) -> list[tuple[str, dict]]:
     records = AuditRecord.objects.filter(action=f"sign-in.{verb}").order_by("pk")
-    return [(each.actor, payload_of(each)) for each in records]
+    return [(read_record(each).actor, payload_of(each)) for each in records]
 
 
 def test_who_comes_and_goes_is_on_record():
