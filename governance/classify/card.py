@@ -42,4 +42,4 @@ def is_card(text: str) -> bool:
         return False
     digits = text.replace(" ", "").replace("-", "")
     in_range = any(prefix.match(digits) and len(digits) in lengths for prefix, lengths in _ISSUERS)
-    return in_range and len(set(digits)) > 2 and luhn.is_valid(digits)
+    return in_range and len(set(digits)) > 1 and luhn.is_valid(digits)

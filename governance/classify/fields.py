@@ -54,7 +54,7 @@ _TYPES: Mapping[str, frozenset[str]] = {
 }
 # A field holds one kind of thing; but a field for contacts holds whatever people gave.
 _MIXED = frozenset({email.LABEL, phone.LABEL})
-_PROVEN = 4.5
+_PROVEN = 4.0
 _SUREST = 0.995
 
 

@@ -51,6 +51,8 @@ def _of_names(name: Name, *, sure: bool, likely: bool) -> Iterable[Finding]:
     """`name` alone is of a person or of a thing: the words beside it and around it tell."""
     if not sure and THINGS.intersection(name.words):
         yield Finding("pii.name", _OF_THING, "the name is that of a thing")
+    elif name.has("user name"):
+        return  # a name for signing in: its values tell whether people took their own
     elif not sure and PEOPLE.intersection(name.words) and len(name.words) > 1 and likely:
         yield Finding("pii.name", _OF_PERSON, "the name is that of a person")
     elif likely and name.is_in(PEOPLE):

@@ -114,6 +114,14 @@ def test_numbers_with_a_checksum_are_told_from_those_that_only_look_like_it():
     assert labels("card_number", samples=bad) == []
 
 
+def test_a_field_for_contacts_bears_the_labels_of_both_kinds_that_it_holds():
+    assert labels("contact", samples=[*EMAILS[:9], *PHONES[:9]]) == ["pii.email", "pii.phone"]
+
+
+def test_a_user_name_is_no_name_of_a_person():
+    assert labels("user_name", samples=["jdoe", "asmith", "mjones1"]) == []
+
+
 def test_dates_of_birth_need_a_name_and_ages_of_people():
     assert labels("dob", "date", BIRTHS) == ["pii.birthdate"]
     assert labels("d", "date", BIRTHS) == []
