@@ -16,7 +16,6 @@ RETENTION_MODES = ("COMPLIANCE", "GOVERNANCE")
 MIN_SECRET_LENGTH = 32
 MAX_REQUESTS_A_MINUTE = 10_000_000
 MAX_BREAK_GLASS_MINUTES = 240
-SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 
 
 class SettingsError(SystemExit):
@@ -111,15 +110,14 @@ class OidcSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MailSettings:
-    """The server that takes our mail; `host` is None where none goes out."""
+class EmailSettings:
+    """The SMTP server that our messages leave through; `tls` is `none`, `start` (STARTTLS) or `always`."""
 
-    host: str | None
+    host: str
     port: int
     user: str
     password: str = field(repr=False)
-    use_ssl: bool
-    use_tls: bool
+    tls: str
     sender: str
 
 
@@ -166,7 +164,7 @@ class LakewardenSettings:
     staff_second_factor: bool
     break_glass_minutes: int
     break_glass_review_hours: int
-    mail: MailSettings
+    email: EmailSettings | None
     webhook_hosts: tuple[str, ...]
 
     @property
@@ -275,25 +273,8 @@ def read_settings(environ: Mapping[str, str]) -> LakewardenSettings:
         break_glass_review_hours=reader.integer(
             "LAKEWARDEN_BREAK_GLASS_REVIEW_HOURS", 72, low=1, high=720
         ),
-        mail=_mail(reader, url),
+        email=_email(reader, url),
         webhook_hosts=_listed(reader, "LAKEWARDEN_WEBHOOK_HOSTS"),
-    )
-
-
-def _mail(reader: _Reader, url: SplitResult) -> MailSettings:
-    """`smtps://` speaks TLS from the first byte, `smtp+tls://` by STARTTLS, `smtp://` without."""
-    server = None
-    if reader.optional("LAKEWARDEN_SMTP_URL"):
-        server = reader.url("LAKEWARDEN_SMTP_URL", tuple(SMTP_PORTS))
-    scheme = server.scheme if server else "smtp"
-    return MailSettings(
-        host=server.hostname if server else None,
-        port=(server.port if server else None) or SMTP_PORTS[scheme],
-        user=unquote((server.username if server else None) or ""),
-        password=unquote((server.password if server else None) or ""),
-        use_ssl=scheme == "smtps",
-        use_tls=scheme == "smtp+tls",
-        sender=reader.text("LAKEWARDEN_MAIL_FROM", f"lakewarden@{url.hostname}"),
     )
 
 
@@ -327,6 +308,21 @@ def _oidc(reader: _Reader, environment: str) -> OidcSettings | None:
         groups=_pairs(reader, "LAKEWARDEN_OIDC_GROUPS"),
         link_claim=reader.text("LAKEWARDEN_OIDC_LINK_CLAIM", "sub"),
         create_users=reader.flag("LAKEWARDEN_OIDC_CREATE_USERS", default=False),
+    )
+
+
+def _email(reader: _Reader, site: SplitResult) -> EmailSettings | None:
+    if reader.optional("LAKEWARDEN_EMAIL_URL") is None:
+        return None
+    parts = reader.url("LAKEWARDEN_EMAIL_URL", ("smtp", "smtp+starttls", "smtps"))
+    tls = {"smtp": "none", "smtp+starttls": "start", "smtps": "always"}[parts.scheme]
+    return EmailSettings(
+        host=parts.hostname or "",
+        port=parts.port or {"none": 25, "start": 587, "always": 465}[tls],
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        tls=tls,
+        sender=reader.text("LAKEWARDEN_EMAIL_FROM", f"lakewarden@{site.hostname}"),
     )
 
 

@@ -177,6 +177,16 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
+# E-mail: to nobody where no server is named.
+_EMAIL = LAKEWARDEN.email
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if _EMAIL else 'dummy'}.EmailBackend"
+EMAIL_TIMEOUT = 10
+if _EMAIL is not None:
+    EMAIL_HOST, EMAIL_PORT = _EMAIL.host, _EMAIL.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _EMAIL.user, _EMAIL.password
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _EMAIL.tls == "start", _EMAIL.tls == "always"
+    DEFAULT_FROM_EMAIL = _EMAIL.sender
+
 # Bodies: the middleware refuses what is larger; uploads stream to disk.
 DATA_UPLOAD_MAX_MEMORY_SIZE = LAKEWARDEN.max_body_bytes
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
@@ -262,18 +272,6 @@ UNFOLD = {
         },
     },
 }
-
-# Mail. Without a server it goes nowhere, and what it would tell stands in the log and on the pages.
-_MAIL = LAKEWARDEN.mail
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if _MAIL.host else 'dummy'}.EmailBackend"
-EMAIL_HOST = _MAIL.host or ""
-EMAIL_PORT = _MAIL.port
-EMAIL_HOST_USER = _MAIL.user
-EMAIL_HOST_PASSWORD = _MAIL.password
-EMAIL_USE_SSL = _MAIL.use_ssl
-EMAIL_USE_TLS = _MAIL.use_tls
-EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = _MAIL.sender
 
 # Celery: late acknowledgement, one task at a time, and a limit on each.
 CELERY_BROKER_URL = LAKEWARDEN.redis_url

@@ -21,6 +21,7 @@ from api.v1.classifications import (
     ClassificationDecisionView,
     ClassificationListView,
 )
+from api.v1.declassifications import DeclassificationViewSet
 from api.v1.grants import DecisionView, GrantsView, GrantView, LabelOriginsView
 from api.v1.identity import GroupViewSet, MeView, TokenViewSet, UserViewSet
 from api.v1.policies import PolicyViewSet
@@ -42,6 +43,7 @@ router.register("request-rules", RequestRuleViewSet, basename="request-rule")
 router.register("delegations", DelegationViewSet, basename="delegation")
 router.register("webhooks", WebhookViewSet, basename="webhook")
 router.register("webhook-deliveries", WebhookDeliveryViewSet, basename="webhook-delivery")
+router.register("declassifications", DeclassificationViewSet, basename="declassification")
 router.register("policies", PolicyViewSet, basename="policy")
 router.register("audit/records", AuditRecordViewSet, basename="audit-record")
 router.register("audit/checkpoints", AuditCheckpointViewSet, basename="audit-checkpoint-list")

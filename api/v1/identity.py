@@ -8,12 +8,15 @@ from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api.principal import caller
 from core.errors import PermissionDeniedError
+from governance.services.break_glass import set_may_break_glass
 from identity.models import ApiToken, User
 from identity.models.token import Scope
 from identity.queries import answers_for
@@ -147,11 +150,11 @@ class TokenViewSet(
 
     @staticmethod
     def _owner_of_new(request: Request, username: str | None) -> User:
-        caller: User = request.user  # type: ignore[assignment]
-        if username is None or username == caller.username:
-            return caller
+        caller_: User = request.user  # type: ignore[assignment]
+        if username is None or username == caller_.username:
+            return caller_
         account = User.objects.filter(username=username, is_service=True, is_active=True).first()
-        if account is None or not answers_for(caller, account):
+        if account is None or not answers_for(caller_, account):
             raise PermissionDeniedError("tokens are made for oneself or for one's service accounts")
         return account
 
@@ -227,11 +230,11 @@ class UserViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     def create(self, request: Request) -> Response:
         body = NewUserSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        caller: User = request.user  # type: ignore[assignment]
+        caller_: User = request.user  # type: ignore[assignment]
         values = body.validated_data
         user = create_user(
-            actor=caller.username,
-            responsible=caller if values["is_service"] else None,
+            actor=caller_.username,
+            responsible=caller_ if values["is_service"] else None,
             **values,
         )
         return Response(UserSerializer(user).data, status.HTTP_201_CREATED)
@@ -251,3 +254,19 @@ class UserViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
         if "attributes" in body.validated_data:
             set_attributes(actor=actor, user=user, attributes=body.validated_data["attributes"])
         return Response(UserSerializer(self.get_object()).data)
+
+    @extend_schema(request=None, responses={204: None})
+    @action(detail=True, methods=["put"], url_path="break-glass")
+    def allow_break_glass(self, request: Request, username: str) -> Response:
+        """Let a person break the glass in an emergency."""
+        del username
+        set_may_break_glass(self.get_object(), by=caller(request), allowed=True)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=None, responses={204: None})
+    @allow_break_glass.mapping.delete
+    def disallow_break_glass(self, request: Request, username: str) -> Response:
+        """Take that permission away; superusers may all the same."""
+        del username
+        set_may_break_glass(self.get_object(), by=caller(request), allowed=False)
+        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from catalog.models import Dataset
+from core import audit
 from core.clock import utc_now
 from core.errors import LakewardenError
 from governance.auditing.body import Written, write_body
@@ -117,7 +118,7 @@ def record_decision(
     opened = decision.allowed if outcome is None else outcome == ALLOWED
     if outcome is not None:
         payload["outcome"] = outcome
-    record(
+    audit.record(
         actor=principal.username,
         action="data.read" if opened else "data.read-denied",
         resource=dataset.node_id,
@@ -134,7 +135,7 @@ def record_export(
 ) -> None:
     """Append that metadata were handed out as a document (`form`: ndjson, dcat-nt, odcs, …), whole or in part."""
     payload = {"form": form, "asked": dict(asked or {})}
-    record(actor=principal.username, action="catalog.export", resource=resource, payload=payload)
+    audit.record(actor=principal.username, action="catalog.export", resource=resource, payload=payload)
 
 
 def _told_of(obligations: Obligations, columns: Collection[str] | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import structlog
 from django.conf import settings
+from django.contrib.auth.models import Permission
 from django.db import transaction
 
 from catalog.models import Dataset, Domain
@@ -23,6 +24,7 @@ from governance.models import BreakGlass, Verdict
 from governance.policy.types import Action, Principal
 from governance.queries import decide_as_if_granted, require, require_visible_domain
 from governance.services.grants import create_grant, resource_name, take_back
+from governance.vocabulary import require_administrator
 from identity.models import User
 
 logger = structlog.get_logger(__name__)
@@ -100,6 +102,32 @@ def review_break_glass(row: BreakGlass, *, by: Principal, verdict: str, comment:
     if verdict == Verdict.ABUSE:
         take_back(locked.grant, actor=by.username, reason="the breaking of the glass was abuse")
     return visible_breakings(by).get(pk=row.pk)
+
+
+@transaction.atomic
+def set_may_break_glass(user: User, *, by: Principal, allowed: bool) -> None:
+    """Give the permission to a person, or take it away; again changes nothing.
+
+    Raises PermissionDeniedError unless `by` administers the whole house, InvalidInputError for a program's account.
+    """
+    require_administrator(by)
+    if user.is_service:
+        raise InvalidInputError("a service account never breaks the glass")
+    permission = Permission.objects.get(
+        content_type__app_label="governance", codename="break_glass"
+    )
+    held = user.user_permissions.filter(pk=permission.pk).exists()
+    if held == allowed:
+        return
+    if allowed:
+        user.user_permissions.add(permission)
+    else:
+        user.user_permissions.remove(permission)
+    audit.record(
+        actor=by.username,
+        action="glass.allow" if allowed else "glass.disallow",
+        resource=f"user:{user.username}",
+    )
 
 
 def _require_breaker(target: Dataset | Domain, *, by: Principal) -> User:

@@ -11,8 +11,9 @@ from typing import Any
 from django.db import connection, transaction
 
 from catalog.models import Dataset, Field
+from governance.effective import shared_facts
 from governance.effective.log import Entry, Position, begin_life, read_changes, read_position
-from governance.facts import load_domains, load_policies, load_resources
+from governance.facts import load_domains, load_resources
 from governance.models import FactKind, ReviewKind, ReviewMark
 from governance.policy.anchors import scope_predicate
 from governance.policy.binding import ANY_ATTRIBUTES, bind
@@ -20,9 +21,14 @@ from governance.policy.errors import RowFilterError
 from governance.policy.predicates import Predicate
 from governance.policy.restrict import unfit
 from governance.policy.rows import parse_row_filter
-from governance.policy.types import FilterRows, Policy, Resource
+from governance.policy.types import Facts, FilterRows, Policy, Resource
 from governance.restriction import to_condition
-from governance.services.reviews import raise_review, unsettled_sample, withdraw_review
+from governance.services.reviews import (
+    raise_review,
+    take_mark,
+    unsettled_sample,
+    withdraw_review,
+)
 
 LOG = "facts"
 # Of one policy, where all must be gone through because the log does not reach back.
@@ -32,23 +38,24 @@ BATCH = 200
 _BY_DATASET_KEY = {FactKind.DATASET_BORN, FactKind.DATASET_CHANGED, FactKind.FIELD}
 
 
-@transaction.atomic
 def review_filters() -> int:
     """Raise a finding for each dataset that a row filter in force no longer fits; returns how many are new.
 
-    One at a time: a second caller finds the mark locked and leaves. Called again, it raises nothing twice.
+    Called again, it raises nothing twice; of two at once one leaves. Policies are taken from what the process keeps.
     """
-    ReviewMark.objects.get_or_create(log=LOG)
-    mark = ReviewMark.objects.select_for_update(skip_locked=True).filter(log=LOG).first()
-    if mark is None:
-        return 0
+    mark, _ = ReviewMark.objects.get_or_create(log=LOG)
+    # INVARIANT: the log first: a policy that is published after it was read has been checked against what it tells of
     position, entries = _read(mark.position)
-    scopes = _scopes()
-    datasets = _all_unfit(scopes) if entries is None else _named_by(entries)
-    raised = _raise(datasets, scopes)
-    _withdraw_what_fits(scopes)
-    mark.position = asdict(position)
-    mark.save(update_fields=["position"])
+    facts = shared_facts()
+    scopes = _scopes(facts)
+    with transaction.atomic():
+        if not take_mark(mark):
+            return 0
+        datasets = _all_unfit(scopes, facts) if entries is None else _named_by(entries)
+        raised = _raise(datasets, scopes)
+        _withdraw_what_fits(scopes)
+        mark.position = asdict(position)
+        mark.save(update_fields=["position"])
     return raised
 
 
@@ -62,12 +69,12 @@ def _read(before: dict[str, Any]) -> tuple[Position, list[Entry] | None]:
         return read_changes(cursor, since)
 
 
-def _scopes() -> list[tuple[Policy, Predicate]]:
+def _scopes(facts: Facts) -> list[tuple[Policy, Predicate]]:
     """The policies in force that filter rows, each with the datasets to which it applies."""
-    ids = {each.path: each.id for each in load_domains().values()}
+    ids = {each.path: each.id for each in facts.domains.values()}
     return [
         (each, scope_predicate(each.scope, ids))
-        for each in load_policies()
+        for each in facts.policies
         if each.error is None and isinstance(each.effect, FilterRows)
     ]
 
@@ -87,12 +94,11 @@ def _named_by(entries: Iterable[Entry]) -> set[int]:
     return found | set(fields.values_list("dataset_id", flat=True))
 
 
-def _all_unfit(scopes: list[tuple[Policy, Predicate]]) -> set[int]:
+def _all_unfit(scopes: list[tuple[Policy, Predicate]], facts: Facts) -> set[int]:
     """The datasets that some filter does not fit, found by SQL; one query a policy."""
-    domains = load_domains()
     found: set[int] = set()
     for policy, scope in scopes:
-        condition = to_condition(unfit(scope, _sql_of(policy)), domains=domains)
+        condition = to_condition(unfit(scope, _sql_of(policy)), domains=facts.domains)
         rows = Dataset.objects.live().filter(condition).order_by()
         found.update(rows.values_list("pk", flat=True)[:MAX_DATASETS])
     return found
@@ -101,10 +107,10 @@ def _all_unfit(scopes: list[tuple[Policy, Predicate]]) -> set[int]:
 def _raise(datasets: set[int], scopes: list[tuple[Policy, Predicate]]) -> int:
     if not scopes:
         return 0
-    raised, ordered, domains = 0, sorted(datasets), load_domains()
+    raised, ordered = 0, sorted(datasets)
     for start in range(0, len(ordered), BATCH):
         rows = Dataset.objects.live().in_bulk(ordered[start : start + BATCH])
-        for pk, resource in load_resources(rows.values(), domains=domains).items():
+        for pk, resource in load_resources(rows.values(), domains=load_domains()).items():
             for policy, problem in _misfits(resource, scopes):
                 item = raise_review(
                     ReviewKind.FILTER_MISFIT,
@@ -145,6 +151,8 @@ def _sql_of(policy: Policy) -> str:
 def _withdraw_what_fits(scopes: list[tuple[Policy, Predicate]]) -> None:
     """Settle the findings that are no more: the filter fits again, or is in force no longer. Some at a time."""
     items = unsettled_sample(ReviewKind.FILTER_MISFIT)
+    if not items:
+        return
     resources = load_resources({each.dataset for each in items}, domains=load_domains())
     for item in items:
         still = {policy.name for policy, _ in _misfits(resources[item.dataset_id], scopes)}

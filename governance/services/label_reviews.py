@@ -25,7 +25,12 @@ from governance.models import ReviewKind, ReviewMark
 from governance.policy.anchors import scope_predicate
 from governance.policy.labels import LabelClosure, LabelPaths, close_labels
 from governance.policy.types import Action, EntityId
-from governance.services.reviews import raise_review, unsettled_sample, withdraw_review
+from governance.services.reviews import (
+    raise_review,
+    take_mark,
+    unsettled_sample,
+    withdraw_review,
+)
 
 LOG = "field edges"
 # Of one finding: fields that are named in its evidence.
@@ -43,23 +48,21 @@ SELECT DISTINCT edge_id FROM (
 """
 
 
-@transaction.atomic
 def review_labels() -> int:
     """Raise what the edges of the last commits brought about, and settle what is no more; returns how many were raised.
 
-    One at a time: a second caller finds the mark locked and leaves. Called again, it raises nothing twice.
+    Called again, it raises nothing twice; of two at once one leaves.
     """
-    ReviewMark.objects.get_or_create(log=LOG)
-    mark = ReviewMark.objects.select_for_update(skip_locked=True).filter(log=LOG).first()
-    if mark is None:
-        return 0
+    mark, _ = ReviewMark.objects.get_or_create(log=LOG)
     # the position first: what is committed in between is seen now and again next time
     position, edges = _read(mark.position)
-    reached = _reached_through(edges)
-    raised = _raise(reached)
-    _withdraw_what_is_gone()
-    mark.position = position
-    mark.save(update_fields=["position"])
+    with transaction.atomic():
+        if not take_mark(mark):
+            return 0
+        raised = _raise(_reached_through(edges))
+        _withdraw_what_is_gone()
+        mark.position = position
+        mark.save(update_fields=["position"])
     return raised
 
 
@@ -101,6 +104,8 @@ def _raise(reached: LabelPaths) -> int:
     for field in fields.filter(dataset__deleted_at=None).order_by("ordinal", "pk"):
         for tag, way in reached[field.pk].items():
             found[field.dataset_id, tag].append((field, way))
+    if not found:
+        return 0
     datasets = Dataset.objects.in_bulk({dataset for dataset, _ in found})
     readers = _readers(datasets.values())
     raised = 0
@@ -141,6 +146,8 @@ def _readers(datasets: Iterable[Dataset]) -> dict[int, dict[str, int]]:
 def _withdraw_what_is_gone() -> None:
     """Settle the findings of which no field bears the label by inheritance any more: some at a time."""
     items = unsettled_sample(ReviewKind.LABEL_REACH)
+    if not items:
+        return
     resources = load_resources({each.dataset for each in items}, domains=load_domains())
     for item in items:
         borne = {tag for each in resources[item.dataset_id].fields for tag in each.label_paths}

@@ -9,7 +9,7 @@ from catalog.models import Dataset
 from core import audit
 from core.clock import utc_now
 from core.errors import ConflictError, InvalidInputError, NotFoundError
-from governance.models import ReviewItem, ReviewKind, ReviewState
+from governance.models import ReviewItem, ReviewKind, ReviewMark, ReviewState
 from governance.policy.types import Action, Principal
 from governance.queries import require
 
@@ -50,6 +50,12 @@ def resolve_review(item: ReviewItem, *, by: Principal, comment: str) -> ReviewIt
     if not comment.strip():
         raise InvalidInputError("`comment` must say how it was settled")
     return _settle(item, by=by, state=ReviewState.RESOLVED, comment=comment)
+
+
+def take_mark(mark: ReviewMark) -> bool:
+    """Lock the mark for this transaction; False where somebody else has it, or has gone on from it."""
+    rows = ReviewMark.objects.select_for_update(skip_locked=True)
+    return rows.filter(pk=mark.pk, position=mark.position).first() is not None
 
 
 def unsettled_sample(kind: ReviewKind) -> list[ReviewItem]:

@@ -19,6 +19,7 @@ from core.clock import utc_now
 from governance.models import (
     AuditRecord,
     Classification,
+    Declassification,
     Delegation,
     ReviewKind,
     WebhookDelivery,
@@ -79,6 +80,11 @@ def make_small_world() -> SmallWorld:
             base.passengers,
             key="hidden",
             evidence={"policy": "hidden", "version": 1, "problem": "no such field"},
+        ),
+        "declassification": Declassification.objects.create(
+            source=base.passengers.fields.first(),
+            target=base.salaries.fields.first(),
+            reason="hidden",
         ),
         "token": issue_token(
             user=base.owner, name="laptop", scopes=["read"], lifetime=timedelta(days=1)

@@ -98,6 +98,7 @@ OBJECTS: dict[str, dict[str, tuple[str, str]]] = {
     "api/v1/webhooks/": {"uuid": ("webhook", "uuid")},
     "api/v1/webhook-deliveries/": {"uuid": ("delivery", "uuid")},
     "api/v1/policies/": {"pk": ("policy", "pk")},
+    "api/v1/declassifications/": {"pk": ("declassification", "pk")},
     "api/v1/reviews/": {"uuid": ("review", "uuid")},
     "api/v1/ingestion/": {"name": ("source", "name")},
     "api/v1/models/": {"name": ("model", "dataset.name"), "version": ("model", "number")},

@@ -64,6 +64,8 @@ def test_a_missing_variable_is_named(name):
         ("LAKEWARDEN_RATE_LIMIT_PROTOCOLS", "many"),
         ("LAKEWARDEN_RATE_LIMIT_ANONYMOUS", "1.5"),
         ("LAKEWARDEN_TRUSTED_PROXIES", "11"),
+        ("LAKEWARDEN_BREAK_GLASS_MINUTES", "241"),
+        ("LAKEWARDEN_BREAK_GLASS_REVIEW_HOURS", "0"),
     ],
 )
 def test_a_wrong_value_is_named(name, value):

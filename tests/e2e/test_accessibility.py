@@ -6,6 +6,8 @@ import pytest
 from django.urls import reverse
 
 from governance.models import AccessRequest
+from governance.queries import principal_of
+from governance.services.break_glass import break_glass
 from serving.services.registry import Provenance, register_model, set_alias
 from tests.factories.governance import make_grant, make_mask, make_request, make_world
 from tests.factories.serving import linear_model
@@ -30,6 +32,7 @@ def world(object_buckets):
     AccessRequest.objects.filter(pk=decided.pk).update(state="denied", decision_comment="too wide")
     make_request(world.analyst, world.passengers, columns=["name", "email"])
     make_grant(world.steward, world.passengers, "read")
+    break_glass(world.sales, by=principal_of(world.superuser), reason="the nightly load is broken")
     for number in (1, 2):
         version = register_model(
             actor=world.steward,
@@ -61,18 +64,25 @@ def pages_of(world) -> dict[str, list[str]]:
             reverse("web:model", args=[model.uuid]),
             reverse("web:tokens"),
             reverse("web:second-factor"),
+            reverse("web:identities"),
             reverse("web:error-codes"),
             "/nowhere",
         ],
         "steward": [
             reverse("web:inbox"),
+            reverse("web:break-glass"),
             reverse("web:dataset", args=[passengers.uuid]),
             reverse("web:models"),
             reverse("web:model", args=[model.uuid]),
             reverse("web:dataset", args=[model.uuid]),
             reverse("web:lineage", args=[model.uuid]) + "?depth=2",
         ],
-        "root": [reverse("web:audit"), reverse("web:home")],
+        "root": [
+            reverse("web:audit"),
+            reverse("web:home"),
+            reverse("web:dataset", args=[passengers.uuid]),
+            reverse("web:break-glass-new", args=[passengers.uuid]),
+        ],
     }
 
 

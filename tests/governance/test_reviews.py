@@ -7,7 +7,7 @@ from catalog.models import Dataset, FieldEdge
 from catalog.services.fields import read_schema, sync_fields
 from core.clock import utc_now
 from core.errors import ConflictError, InvalidInputError, NotFoundError
-from governance.auditing.reading import read_records
+from governance.auditing.reading import read_record
 from governance.models import AuditRecord, Declassification, ReviewItem
 from governance.queries import decide_read, principal_of
 from governance.services.filter_reviews import review_filters
@@ -238,7 +238,7 @@ def test_who_administers_the_dataset_sees_and_settles(world, mart, chain):
     assert [row["uuid"] for row in client.get("/api/v1/reviews?state=open").json()["items"]] == []
     assert client.get("/api/v1/reviews?state=nonsense").status_code == 400
     records = AuditRecord.objects.filter(action__startswith="review.").order_by("pk")
-    assert [(told.actor, told.action) for told in read_records(records)] == [
+    assert [(read_record(each).actor, each.action) for each in records] == [
         ("system", "review.raise"),
         ("hr-steward", "review.acknowledge"),
         ("hr-steward", "review.resolve"),

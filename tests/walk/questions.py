@@ -45,6 +45,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "break-glass/": {"uuid": "nothing"},
     "identities/": {"pk": "nothing"},
     "api/v1/policies/": {"pk": "policy"},
+    "api/v1/declassifications/": {"pk": "nothing"},
     "api/v1/reviews/": {"uuid": "nothing"},
     "api/v1/tokens/": {"pk": "nothing"},
     "api/v1/users/": {"username": "user"},

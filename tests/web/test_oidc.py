@@ -19,7 +19,7 @@ from governance.models import AuditRecord
 from identity.models import ExternalIdentity, User
 from identity.services.external import unlink_external
 from identity.services.provisioning import Person, provision_user, remove_user
-from tests.factories.audit import payload_of
+from tests.factories.audit import audited_by, payload_of
 from tests.factories.identity import PASSWORD, make_group, make_service, make_user, page_client
 from tests.subprocesses import ROOT, free_port
 from web.lockout import ACCOUNT_AT_ADDRESS_LIMIT
@@ -341,7 +341,7 @@ def test_an_account_is_linked_by_who_shows_its_password(configure, person):
     assert client.post(unlink, {"password": "wrong"}).status_code == 400
     assert client.post(unlink, {"password": PASSWORD})["Location"] == reverse("web:identities")
     assert not ExternalIdentity.objects.exists()
-    assert AuditRecord.objects.filter(action="user.unlink-identity", actor="ada").count() == 1
+    assert audited_by("ada").filter(action="user.unlink-identity").count() == 1
     client, _ = sign_in(subject)
     assert message_of(client) == NOBODY
 
@@ -371,7 +371,7 @@ def test_linking_takes_the_second_factor_and_guessing_ends(configure, person):
     for _ in range(ACCOUNT_AT_ADDRESS_LIMIT):
         linked(client, subject, password="wrong", code="1")
     assert linked(client, subject, code=now_code(secret)).status_code == 403
-    assert AuditRecord.objects.filter(action="sign-in.lock-out", actor="ada").count() == 1
+    assert audited_by("ada").filter(action="sign-in.lock-out").count() == 1
 
 
 def test_a_link_is_not_finished_by_another_nor_much_later(configure, person, monkeypatch):

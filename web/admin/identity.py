@@ -15,14 +15,17 @@ from django.shortcuts import render
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
+from core.errors import LakewardenError
+from governance.glass import may_break_glass
+from governance.services.break_glass import set_may_break_glass
 from identity.models import ApiToken, User
 from identity.models.token import Scope
 from identity.queries import accounts_answered_for, orphaned_accounts, service_accounts
 from identity.services import end_access, issue_token, revoke_token
 from identity.services.second_factor import reset
 from identity.services.tokens import record_token
-from web.access import current_user
-from web.admin.base import StaffAdmin, is_staff, is_superuser, record_change
+from web.access import current_user, principal_of_viewer
+from web.admin.base import StaffAdmin, is_staff, is_superuser, record_change, say
 from web.forms.token import LIFETIMES
 
 PEOPLE_FIELDS = ("username", "first_name", "last_name")
@@ -64,13 +67,13 @@ class UserAdmin(StaffViewMixin, StaffAdmin, DjangoUserAdmin[User]):
     search_fields = ["username", "first_name", "last_name"]
     ordering = ["username"]
     filter_horizontal = ["groups"]
-    actions = ["reset_second_factor"]
-    readonly_fields = ["last_login", "date_joined"]
+    actions = ["reset_second_factor", "allow_break_glass", "disallow_break_glass"]
+    readonly_fields = ["last_login", "date_joined", "breaks_glass"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
         ("Person", {"fields": ["first_name", "last_name", "email"]}),
         ("Facts for policies", {"fields": ["groups", "attributes"]}),
-        ("Account", {"fields": ["is_active", "is_staff", "is_superuser"]}),
+        ("Account", {"fields": ["is_active", "is_staff", "is_superuser", "breaks_glass"]}),
         ("Service account", {"fields": ["is_service", "responsible", "responsible_group"]}),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     ]
@@ -102,6 +105,29 @@ class UserAdmin(StaffViewMixin, StaffAdmin, DjangoUserAdmin[User]):
     def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset:
             reset(user, actor=current_user(request).username)
+
+    @admin.action(
+        description="Let the selected users break the glass in an emergency", permissions=["reset"]
+    )
+    def allow_break_glass(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        self._set_may_break_glass(request, queryset, allowed=True)
+
+    @admin.action(description="Take the permission to break the glass away", permissions=["reset"])
+    def disallow_break_glass(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        self._set_may_break_glass(request, queryset, allowed=False)
+
+    def _set_may_break_glass(
+        self, request: HttpRequest, queryset: QuerySet[User], *, allowed: bool
+    ) -> None:
+        for user in queryset:
+            try:
+                set_may_break_glass(user, by=principal_of_viewer(request), allowed=allowed)
+            except LakewardenError as error:
+                say(request, error)
+
+    @admin.display(description="may break the glass", boolean=True)
+    def breaks_glass(self, user: User) -> bool:
+        return may_break_glass(user)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Groups and attributes give access, which nobody gives to themselves."""

@@ -79,10 +79,10 @@ def _go_on(request: HttpRequest, user: User) -> None:
 @contextmanager
 def _counted(request: HttpRequest, user: User) -> Iterator[str]:
     """The code of the form; wrong ones are counted, as at the sign-in."""
+    form = CodeForm(request.POST)
+    if not form.is_valid():
+        raise InvalidInputError("`code` is missing or too long")
     with counted_code(request, user):
-        form = CodeForm(request.POST)
-        if not form.is_valid():
-            raise InvalidInputError("`code` is missing or too long")
         yield form.cleaned_data["code"]
 
 

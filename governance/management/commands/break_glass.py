@@ -1,4 +1,4 @@
-"""`manage.py break_glass break|list|review`: reading in an emergency, and answering for it."""
+"""`manage.py break_glass break|list|review|allow|disallow`: reading in an emergency, and answering for it."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -14,12 +14,16 @@ from governance.management.names import find_dataset
 from governance.models import BreakGlass, Verdict
 from governance.policy.types import Principal
 from governance.queries import principal_of
-from governance.services.break_glass import break_glass, review_break_glass
+from governance.services.break_glass import (
+    break_glass,
+    review_break_glass,
+    set_may_break_glass,
+)
 from identity.models import User
 
 
 class Command(BaseCommand):
-    help = "Read at once in an emergency, list what was broken, or close a review."
+    help = "Read at once in an emergency, list what was broken, close a review, say who may."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
@@ -35,15 +39,16 @@ class Command(BaseCommand):
         review.add_argument("breaking", type=UUID)
         review.add_argument("verdict", choices=Verdict.values)
         review.add_argument("--comment", required=True)
-        for each in (breaking, listing, review):
+        allow = verbs.add_parser("allow", help="let a person break the glass in an emergency")
+        disallow = verbs.add_parser("disallow", help="take that permission away")
+        for each in (allow, disallow):
+            each.add_argument("user", help="user name")
+        for each in (breaking, listing, review, allow, disallow):
             each.add_argument("--by", required=True, help="the user in whose name it is done")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        user = User.objects.filter(username=options["by"]).first()
-        if user is None:
-            raise CommandError(f"there is no user `{options['by']}`")
         try:
-            getattr(self, f"_{options['verb']}")(principal_of(user), options)
+            getattr(self, f"_{options['verb']}")(principal_of(_user(options["by"])), options)
         except LakewardenError as error:
             raise CommandError(error.message) from error
 
@@ -67,11 +72,24 @@ class Command(BaseCommand):
         )
         self.stdout.write(self._line(closed))
 
+    def _allow(self, by: Principal, options: dict[str, Any]) -> None:
+        set_may_break_glass(_user(options["user"]), by=by, allowed=True)
+
+    def _disallow(self, by: Principal, options: dict[str, Any]) -> None:
+        set_may_break_glass(_user(options["user"]), by=by, allowed=False)
+
     @staticmethod
     def _line(row: BreakGlass) -> str:
         review = row.verdict or ("overdue" if row.is_overdue else "unreviewed")
         until = f"{row.ended_at or row.expires_at:%Y-%m-%dT%H:%M:%SZ}"
         return f"{row.uuid} {row.user} {row.target} until {until} {review}: {row.reason}"
+
+
+def _user(username: str) -> User:
+    found = User.objects.filter(username=username).first()
+    if found is None:
+        raise CommandError(f"there is no user `{username}`")
+    return found
 
 
 def _target(by: Principal, options: dict[str, Any]) -> Dataset | Domain:

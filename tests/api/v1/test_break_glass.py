@@ -7,12 +7,13 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from core.clock import utc_now
-from governance.models import BreakGlass, DatasetUserGrant
+from governance.models import AuditRecord, BreakGlass, DatasetUserGrant
 from governance.queries import decide_read, principal_of
 from governance.services.break_glass import break_glass
+from identity.models import User
 from tests.admin.test_reach import change, changelist
 from tests.factories.governance import make_world
-from tests.factories.identity import api_client, page_client
+from tests.factories.identity import api_client, make_service, page_client
 
 pytestmark = pytest.mark.django_db
 JSON = {"content_type": "application/json"}
@@ -152,3 +153,30 @@ def test_the_command(world):
     assert run(*words, "--by", "owner").endswith("justified: an incident")
     run("break", "--domain", world.hr.slug, "--reason", "another", "--by", "root")
     assert decide_read(principal_of(world.superuser), world.salaries).allowed
+
+
+def test_superusers_say_who_may_besides_them(world):
+    path = "/api/v1/users/analyst/break-glass"
+    page = reverse("web:break-glass-new", args=[world.passengers.uuid])
+    for user, status in ((world.steward, 403), (world.superuser, 204), (world.superuser, 204)):
+        assert page_client(user).put(path).status_code == status
+    assert page_client(world.analyst).get(page).status_code == 200
+    assert page_client(world.superuser).delete(path).status_code == 204
+    assert page_client(world.analyst).get(page).status_code == 403
+    chosen = {"_selected_action": [world.analyst.pk]}
+    for action, status in (("allow", 200), ("disallow", 403)):
+        form = {"action": f"{action}_break_glass", **chosen}
+        page_client(world.steward).post(changelist(User), form)
+        page_client(world.superuser).post(changelist(User), form)
+        assert page_client(world.analyst).get(page).status_code == status
+    call_command("break_glass", "allow", "analyst", "--by", "root")
+    assert page_client(world.analyst).get(page).status_code == 200
+    with pytest.raises(CommandError, match="only administrators"):
+        call_command("break_glass", "disallow", "analyst", "--by", "steward")
+    make_service("robot")
+    with pytest.raises(CommandError, match="never breaks the glass"):
+        call_command("break_glass", "allow", "robot", "--by", "root")
+    records = AuditRecord.objects.filter(action__startswith="glass.").order_by("pk")
+    told = [(each.actor, each.action, each.resource) for each in records]
+    once = [("root", f"glass.{verb}", "user:analyst") for verb in ("allow", "disallow")]
+    assert told == [*once, *once, once[0]]
