@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import orjson
@@ -317,3 +318,30 @@ def test_a_key_whose_transaction_was_rolled_back_is_not_used():
     assert AuditSubject.objects.count() == 0
     write(1, actor="zoe")
     assert read_record(AuditRecord.objects.get()).actor == "zoe"
+
+
+def test_a_key_that_another_process_erased_is_not_written_with():
+    write(1, actor="zoe")
+    former = AuditSubject.objects.get()
+    AuditSubject.objects.update(digest=None, wrapped=None)
+    write(1, start=1, actor="zoe")
+    first, second = AuditRecord.objects.order_by("pk")
+    assert (read_record(first).actor, read_record(first).payload) == (former.pseudonym, None)
+    assert (read_record(second).actor, payload_of(second)) == ("zoe", {"n": 1})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_transactions_that_meet_a_new_name_do_not_wait_for_each_other():
+    def append_beside():
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '2s'")
+                write(1, start=1, actor="newcomer")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        write(1, actor="newcomer")
+        pool.submit(append_beside).result(timeout=20)
+    assert audited_by("newcomer").count() == 2
+    assert len(pseudonyms_of("newcomer")) == 2
