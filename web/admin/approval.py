@@ -1,23 +1,22 @@
 """Rules of approval as documents, and who decides for whom."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
-from unfold.widgets import UnfoldAdminTextareaWidget
 
 from core.errors import LakewardenError
-from governance.approval.rules import parse_rule
+from governance.approval.rules import Rule, parse_rule
 from governance.models import Delegation, RequestRule
-from governance.policy.documents import dump_documents, load_documents
 from governance.services.delegations import end_delegation
 from governance.services.rules import may_write_rule, retire_rule, save_rule
 from web.access import viewer_of
 from web.admin.base import ReadOnlyMixin, StaffAdmin, SuperuserAdmin, is_staff, is_superuser, say
+from web.admin.documents import DocumentForm
 
 EXAMPLE = """name: personal-data
 description: personal data needs its owner, then two of the privacy team
@@ -36,39 +35,22 @@ conflicts:
 """
 
 
-class RuleForm(forms.ModelForm[RequestRule]):
-    text = forms.CharField(
-        label="Document (YAML)",
-        initial=EXAMPLE,
-        widget=UnfoldAdminTextareaWidget(
-            attrs={"rows": 22, "spellcheck": "false", "style": "font-family: monospace"}
-        ),
-        help_text="One rule. Saving puts it in force; open requests keep their stages.",
-    )
+class RuleForm(DocumentForm):
+    noun = "rule"
 
     class Meta:
         model = RequestRule
         fields: list[str] = []
 
+    def parse(self, document: Mapping[str, Any]) -> Rule:
+        """A rule."""
+        return parse_rule(document)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk:
-            self.fields["text"].initial = dump_documents([self.instance.document])
-
-    def clean_text(self) -> str:
-        """Read the document here, so that a mistake is shown beside the text, with its place."""
-        text: str = self.cleaned_data["text"]
-        try:
-            documents = load_documents(text)
-            if len(documents) != 1:
-                raise ValidationError("expected one rule")
-            rule = parse_rule(documents[0])
-        except LakewardenError as error:
-            raise ValidationError(error.message) from None
-        if self.instance.pk and rule.name != self.instance.name:
-            raise ValidationError("the name of a rule does not change; make a new one instead")
-        self.cleaned_data["document"] = documents[0]
-        return text
+        text = self.fields["text"]
+        text.initial = text.initial or EXAMPLE
+        text.help_text = "One rule. Saving puts it in force; open requests keep their stages."
 
 
 @admin.register(RequestRule)

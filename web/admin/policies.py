@@ -1,22 +1,22 @@
 """Policies as documents, and where labels stop."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.html import format_html
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextareaWidget
 
 from catalog.models import Dataset, Field
 from core.errors import LakewardenError
 from governance.facts import as_policy
 from governance.models import Declassification, PolicyStatus, PolicyVersion
-from governance.policy.documents import dump_documents, load_documents, parse_policy
+from governance.policy.documents import dump_documents, parse_policy
+from governance.policy.types import Policy
 from governance.services.labels import approve_declassification, withdraw_declassification
 from governance.services.policies import (
     may_write_policy,
@@ -26,6 +26,7 @@ from governance.services.policies import (
 )
 from web.access import viewer_of
 from web.admin.base import KernelAdmin, StaffAdmin, is_staff, is_superuser, limited_choices, say
+from web.admin.documents import DocumentForm
 
 STATUS_COLOURS = {
     PolicyStatus.DRAFT: "warning",
@@ -43,39 +44,28 @@ effect:
 """
 
 
-class PolicyForm(forms.ModelForm[PolicyVersion]):
-    text = forms.CharField(
-        label="Document (YAML)",
-        initial=EXAMPLE,
-        widget=UnfoldAdminTextareaWidget(
-            attrs={"rows": 22, "spellcheck": "false", "style": "font-family: monospace"}
-        ),
-        help_text="One policy. Saving checks it against every dataset that it matches, and makes a draft.",
-    )
+class PolicyForm(DocumentForm):
+    noun = "policy"
 
     class Meta:
         model = PolicyVersion
         fields: list[str] = []
 
+    def parse(self, document: Mapping[str, Any]) -> Policy:
+        """A policy."""
+        return parse_policy(document)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk:
-            self.fields["text"].initial = dump_documents([self.instance.document])
+        text = self.fields["text"]
+        text.initial = text.initial or EXAMPLE
+        text.help_text = (
+            "One policy. Saving checks it against every dataset that it matches, and makes a draft."
+        )
 
-    def clean_text(self) -> str:
-        """Read the document here, so that a mistake is shown beside the text, with its place."""
-        text: str = self.cleaned_data["text"]
-        try:
-            documents = load_documents(text)
-            if len(documents) != 1:
-                raise ValidationError("expected one policy document")
-            policy = parse_policy(documents[0])
-        except LakewardenError as error:
-            raise ValidationError(error.message) from None
-        if self.instance.pk and policy.name != self.instance.policy.name:
-            raise ValidationError("the name of a policy does not change; make a new one instead")
-        self.cleaned_data["document"] = documents[0]
-        return text
+    def stored_name(self) -> str:
+        """That of the policy, which all its versions share."""
+        return str(self.instance.policy.name)
 
 
 @admin.register(PolicyVersion)
