@@ -44,7 +44,7 @@ test-outside: install ## the product against PostgreSQL, Valkey and Kafka with T
 	@LAKEWARDEN_ENV=test $(STACK) exec --ephemeral --only $(TEST_SERVICES) -- $(RUN) -m pytest tests/outside
 
 test-mutations: install ## every filter taken away once: the walk over all URLs must notice (minutes)
-	@LAKEWARDEN_ENV=test LAKEWARDEN_MUTATIONS=1 $(STACK) exec --ephemeral --only $(TEST_SERVICES) -- $(RUN) -m pytest -n 2 tests/walk
+	@LAKEWARDEN_ENV=test LAKEWARDEN_MUTATIONS=1 $(STACK) exec --ephemeral --only $(TEST_SERVICES) -- $(RUN) -m pytest --timeout=0 tests/walk
 
 test-tutorial: install ## the tutorial's commands, against what `make demo` left running
 	@LAKEWARDEN_TUTORIAL=1 $(STACK) exec -- $(RUN) -m pytest tests/docs/test_tutorial.py

@@ -42,8 +42,10 @@ def visible_namespaces(caller: Caller) -> list[tuple[str, ...]]:
 
 def require_namespace(caller: Caller, levels: Sequence[str]) -> IcebergNamespace:
     """The namespace, if it is there and the caller may know so; else NoSuchNamespaceError."""
+    # Asked of what is not there as well, so that what is hidden takes no longer.
+    is_shown = tuple(levels) in visible_namespaces(caller)
     row = IcebergNamespace.objects.filter(levels=list(levels)).first()
-    if row is None or tuple(levels) not in visible_namespaces(caller):
+    if row is None or not is_shown:
         raise NoSuchNamespaceError(f"namespace `{dotted(levels)}` does not exist")
     return row
 

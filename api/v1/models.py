@@ -5,7 +5,7 @@ from uuid import UUID
 
 import orjson
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.generics import ListAPIView
@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from catalog.models import Domain
 from core.errors import InvalidInputError, LimitExceededError, PermissionDeniedError
 from governance.policy.types import Action
+from governance.queries import grants_held, principal_of, visible_domains
 from identity.models import User
 from serving import queries
 from serving.artifacts import MAX_ARTIFACT_BYTES
@@ -208,9 +209,15 @@ class TrainingRunDetail(APIView):
 def find_domain(user: User, slug: str) -> Domain:
     """The domain of this slug; what the caller may do there is decided on what is put there.
 
-    One answer for a domain that does not exist and one where the caller may do nothing.
+    One answer for a domain that does not exist and one that the caller may not know of: known are those that are shown
+    to them, and those on which they hold a grant.
     """
-    domain = Domain.objects.filter(slug=slug).first()
+    principal = principal_of(user)
+    held: list[Any] = list(grants_held(principal))
+    granted = [row.content_object_id for row in held if isinstance(row.content_object, Domain)]
+    shown = visible_domains(principal).order_by().values("pk")
+    known = Domain.objects.filter(Q(pk__in=shown) | Q(pk__in=granted))
+    domain = known.filter(slug=slug).first()
     if domain is None and user.is_superuser:
         raise InvalidInputError(f"there is no domain `{slug}`", pointer="/domain")
     if domain is None:

@@ -135,7 +135,9 @@ def record_export(
 ) -> None:
     """Append that metadata were handed out as a document (`form`: ndjson, dcat-nt, odcs, …), whole or in part."""
     payload = {"form": form, "asked": dict(asked or {})}
-    audit.record(actor=principal.username, action="catalog.export", resource=resource, payload=payload)
+    audit.record(
+        actor=principal.username, action="catalog.export", resource=resource, payload=payload
+    )
 
 
 def _told_of(obligations: Obligations, columns: Collection[str] | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from catalog.models import Dataset
 from core import audit
-from core.errors import ConflictError, PermissionDeniedError
+from core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from core.jobs import enqueue
 from governance.policy.types import Action, Principal
 from governance.queries import decide_on, may_administer_domain, require
@@ -110,15 +110,20 @@ def _require_target(principal: Principal, identifier: tuple[str, ...]) -> None:
         .filter(namespace__levels=list(identifier[:-1]), name=identifier[-1])
         .first()
     )
+    refused = PermissionDeniedError("you may not make tables in this namespace")
     if table is not None:
-        _require_steering(principal, table.dataset)
+        try:
+            _require_steering(principal, table.dataset)
+        except NotFoundError:
+            # Who may not know of the table is answered as if it were not there.
+            raise refused from None
         return
     domain = domain_of(identifier[:-1])
     if domain is not None and may_administer_domain(principal, domain.pk):
         return
     if principal.is_superuser and principal.is_active and principal.token_allows(Action.ADMINISTER):
         return
-    raise PermissionDeniedError("you may not make tables in this namespace")
+    raise refused
 
 
 def _require_steering(principal: Principal, dataset: Dataset) -> None:

@@ -115,6 +115,7 @@ def test_a_training_is_asked_for_and_seen_by_who_asked(actors, domain, unique):
     path = f"/api/v1/models/training-runs/{made.json()['uuid']}"
     assert api_client(actors.owner).get(path).json() == made.json()
     for actor in (actors.team_mate, actors.outsider):
-        assert post(actor).status_code == 404
+        # As for a domain that is not there.
+        assert post(actor).status_code == 403
         assert api_client(actor).get(path).status_code == 404
         assert api_client(actor).get("/api/v1/models/training-runs").json()["items"] == []

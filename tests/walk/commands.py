@@ -1,0 +1,75 @@
+"""Every command of the project: those that answer as a user, as questions of the walk; the others with the reason."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.apps import apps
+from django.conf import settings
+from django.core.management import get_commands
+
+from tests.walk.estates import VAULT, Estate, word
+from tests.walk.plants import named_things
+from tests.walk.questions import Question
+
+COMMAND = "manage.py "
+# Run by who holds the database, in nobody's name; nothing is decided for them.
+OPERATORS = {
+    "bootstrap": "makes the first administrator, and answers one word",
+    "explain": "asks what the kernel answers to somebody: the operator sees more than they",
+    "land": "does a worker's turn",
+    "pipeline": "does a worker's turn, and lists all pipelines to the operator",
+    "reindex": "makes derived rows anew, and counts them",
+    "sweep_events": "counts old events",
+    "sweep_orphans": "names files of the operator's store",
+    "tier": "does a worker's turn, and tells its cost",
+    "verify_audit": "recomputes the audit log, and counts its records",
+    "write_reference": "writes pages of the source",
+}
+ACTING = ("catalog_export", "catalog_import", "lineage", "policy")
+_LINES = (
+    {"kind": "dataset", "namespace": "$namespace", "name": "$name", "description": "d"},
+    {"kind": "tag", "name": "$tag", "description": "d"},
+    {"kind": "dataset_tag", "namespace": "$namespace", "dataset": "$name", "tag": "gold"},
+)
+
+
+def our_commands() -> set[str]:
+    """The names of the commands that the apps of this project bring."""
+    ours = {
+        each.name for each in apps.get_app_configs() if Path(each.path).parent == settings.BASE_DIR
+    }
+    return {name for name, app in get_commands().items() if app in ours}
+
+
+def command_questions(estate: Estate) -> Iterator[Question]:
+    """What is asked as the viewer; for a command that is in no table here this fails."""
+    unknown = our_commands() - {*OPERATORS, *ACTING}
+    assert not unknown, f"say in ACTING or OPERATORS in whose name {unknown} answers"
+    viewer = estate.viewer["username"]
+    yield _question("catalog_export", f"--as {viewer}")
+    for node in estate.values["node"]:
+        yield _question("lineage", f"graph {viewer} '{node}' --depth unlimited")
+        yield _question("lineage", f"impact {viewer} '{node}'")
+    hidden, mine = named_things(estate, hidden=True), named_things(estate, hidden=False)
+    yield _question("lineage", f"path {viewer} '{mine['node']}' '{hidden['node']}'")
+    for line in _LINES:
+        text = json.dumps(line)
+        for name, value in (("namespace", "namespace"), ("name", "dataset name"), ("tag", "tag")):
+            text = text.replace(f"${name}", hidden[value])
+        yield _question("catalog_import", f"{_file(text)} --as {viewer}")
+    document = (
+        f"name: fresh\napplies_to: {{domain: {word('domain', VAULT)}}}\neffect: {{deny: read}}\n"
+    )
+    yield _question("policy", f"apply {_file(document)} --by {viewer}")
+
+
+def _question(command: str, arguments: str) -> Question:
+    return Question(f"{COMMAND}{command}", arguments, (), is_api=False)
+
+
+def _file(text: str) -> str:
+    with tempfile.NamedTemporaryFile("w", prefix="walk-", delete=False) as file:
+        file.write(text)
+    return file.name
