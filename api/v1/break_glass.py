@@ -73,7 +73,7 @@ class NewBreakGlassSerializer(serializers.Serializer[Any]):
         return value
 
 
-class ReviewSerializer(serializers.Serializer[Any]):
+class VerdictSerializer(serializers.Serializer[Any]):
     verdict = serializers.ChoiceField(Verdict.choices)
     comment = serializers.CharField(max_length=MAX_TEXT)
 
@@ -112,12 +112,12 @@ class BreakGlassViewSet(
         )
         return Response(BreakGlassSerializer(row).data, status.HTTP_201_CREATED)
 
-    @extend_schema(request=ReviewSerializer, responses=BreakGlassSerializer)
+    @extend_schema(request=VerdictSerializer, responses=BreakGlassSerializer)
     @action(detail=True, methods=["post"])
     def review(self, request: Request, uuid: str) -> Response:
         """Close the review; `abuse` takes back at once what still holds."""
         del uuid
-        body = ReviewSerializer(data=request.data)
+        body = VerdictSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         row = review_break_glass(self.get_object(), by=caller(request), **body.validated_data)
         return Response(BreakGlassSerializer(row).data)

@@ -4,7 +4,7 @@ from django.core.management.base import CommandError
 
 from catalog.models import Dataset
 from governance.policy.types import Principal
-from governance.queries import principal_of
+from governance.queries import principal_of, visible_datasets
 from identity.models import User
 
 _UUID_LENGTH = len("00000000-0000-0000-0000-000000000000")
@@ -23,8 +23,8 @@ def find_principal(username: str) -> Principal:
     return principal_of(find_user(username))
 
 
-def find_dataset(text: str) -> Dataset:
-    """The dataset `namespace:name` or of this UUID; CommandError where there is none."""
+def find_dataset(text: str, *, by: Principal | None = None) -> Dataset:
+    """The dataset `namespace:name` or of this UUID; CommandError where there is none, or none that `by` may know of."""
     namespace, _, name = text.rpartition(":")
     found = Dataset.objects.filter(namespace=namespace, name=name).first() if namespace else None
     if found is None and len(text) == _UUID_LENGTH:
@@ -32,6 +32,6 @@ def find_dataset(text: str) -> Dataset:
             found = Dataset.objects.filter(uuid=text).first()
         except ValueError:
             found = None
-    if found is None:
+    if found is None or (by and not visible_datasets(by).filter(pk=found.pk).exists()):
         raise CommandError(f"there is no dataset `{text}`; expected namespace:name or its UUID")
     return found

@@ -189,4 +189,5 @@ def _record(row: BreakGlass, *, actor: str, action: str, **more: str) -> None:
             "review_due_at": row.review_due_at.isoformat(),
             **more,
         },
+        about=[row.user.username],
     )

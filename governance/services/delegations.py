@@ -132,4 +132,5 @@ def _audit(row: Delegation, *, by: Principal, verb: str) -> None:
             "starts_at": row.starts_at.isoformat(),
             "ends_at": row.ends_at.isoformat(),
         },
+        about=[row.delegate.get_username()] if row.delegate else [],
     )

@@ -445,7 +445,7 @@ def _masked(response, values: dict[str, str]) -> tuple[int, str]:
     text = b"".join(response) if response.streaming else response.content
     body = text.decode(errors="replace") + response.get("Location", "")
     # A key may be the number 404; the status itself is compared beside the body.
-    body = re.sub(rf'"(status|code)": ?{response.status_code}\b', "", body)
+    body = re.sub(rf'"(status|code)": ?{response.status_code}\b', "", body).replace("utf-8", "")
     for value in sorted(set(values.values()) - set(NEUTRAL.values()), key=len, reverse=True):
         body = re.sub(rf"\b{re.escape(value)}\b", MASK, body)
     body = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", body)

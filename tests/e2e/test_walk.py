@@ -127,7 +127,7 @@ def test_an_analyst_asks_and_a_steward_approves_in_the_inbox(walker, world):
     assert "pii.email" in walker.text
     walker.shoot("inbox")
     walker.press("Approve")
-    assert "The request of analyst is approved." in walker.text
+    assert "The request of analyst is approved by you." in walker.text
     grant = DatasetUserGrant.objects.get(request__isnull=False)
     assert (grant.user, grant.row_filter) == (world.analyst, "origin = 'EWR'")
 

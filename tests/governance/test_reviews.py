@@ -18,7 +18,8 @@ from tests.factories.catalog import make_dataset
 from tests.factories.governance import make_grant, make_policy, make_world
 from tests.factories.identity import api_client, page_client
 
-pytestmark = pytest.mark.django_db
+# What the log of facts tells is read across transactions, and other tests commit beside these.
+pytestmark = pytest.mark.django_db(transaction=True)
 JSON = {"content_type": "application/json"}
 
 

@@ -135,7 +135,10 @@ def test_who_leaves_leaves_an_orphan_that_is_told_of_once(actors, robot):
     assert [(each.to, each.subject) for each in mail.outbox] == [
         (["root@example.org"], "Service account without an owner: robot")
     ]
-    assert AuditRecord.objects.get(action="service-account.orphan").resource == "user:robot"
+    assert (
+        read_record(AuditRecord.objects.get(action="service-account.orphan")).resource
+        == "user:robot"
+    )
     robot.refresh_from_db()
     assert robot.orphaned_at is not None
     # The last of the group leaves as well.

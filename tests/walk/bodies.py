@@ -43,8 +43,44 @@ BODIES: dict[str, list[Any]] = {
     "POST api/v1/access-requests": [
         {"dataset": "$(dataset)", "purpose": "p", "duration_seconds": 3600}
     ],
+    "POST api/v1/access-requests/invitations": [
+        {"dataset": "$(dataset)", "lifetime_seconds": 3600}
+    ],
+    "POST api/v1/access-requests/<uuid>/answer": [{"accept": True}],
     "POST api/v1/access-requests/<uuid>/approve": [{"comment": "yes"}],
+    "POST api/v1/access-requests/<uuid>/cancel": [{"comment": "no"}],
     "POST api/v1/access-requests/<uuid>/deny": [{"comment": "no"}],
+    "POST api/v1/access-requests/<uuid>/extend": [{"duration_seconds": 3600}],
+    "POST api/v1/access-requests/<uuid>/offer": [{"columns": ["region"]}],
+    "POST api/v1/audit/erasures": [{"username": "user-3", "reason": "r"}],
+    "POST api/v1/break-glass": [
+        {"dataset": "$(dataset)", "reason": "r"},
+        {"domain": "$(domain)", "reason": "r"},
+    ],
+    "POST api/v1/break-glass/<uuid>/review": [{"verdict": "abuse", "comment": "c"}],
+    "POST api/v1/catalog/datasets/<uuid>/classifications/decisions": [
+        {"accept": ["01890000-0000-7000-8000-000000000001"]}
+    ],
+    "POST api/v1/declassifications": [
+        {"source_field": "$(field)", "target_field": "$(my field)", "reason": "r"},
+        {"source_field": "$(my field)", "target_field": "$(field)", "reason": "r"},
+    ],
+    "POST api/v1/delegations": [
+        {
+            "delegate": "user-3",
+            place: f"$({place})",
+            "starts_at": "2026-01-01T00:00:00Z",
+            "ends_at": "2036-01-01T00:00:00Z",
+        }
+        for place in ("dataset", "domain")
+    ],
+    "POST api/v1/request-rules": [
+        {"name": "fresh", "applies_to": {"domain": ["$(domain)"]}, "stages": [{"by": "steward"}]}
+    ],
+    "POST api/v1/reviews/<uuid>/acknowledge": [{"comment": "c"}],
+    "POST api/v1/reviews/<uuid>/resolve": [{"comment": "c"}],
+    "PATCH api/v1/service-accounts/<username>": [{"responsible": "user-3"}],
+    "POST api/v1/webhooks": [{"url": "https://example.org/", "types": ["*"]}],
     "POST api/v1/catalog/datasets": [
         _NAMED,
         {"namespace": "n", "name": "m", "domain": "$(domain)"},
@@ -219,10 +255,29 @@ BODIES: dict[str, list[Any]] = {
     "POST v2/models/<name>/infer": [{"inputs": []}],
     "POST v2/models/<name>/versions/<version>/infer": [{"inputs": []}],
     "POST datasets/<uuid>/request/": ["purpose=p&hours=720"],
+    "POST datasets/<uuid>/break-glass/": ["reason=r&minutes=5"],
+    "POST datasets/<uuid>/classifications/": ["accept=01890000-0000-7000-8000-000000000001"],
     "POST inbox/<uuid>/": ["verdict=approve"],
+    "POST break-glass/<uuid>/": ["verdict=abuse&comment=c"],
+    "POST requests/<uuid>/answer/": ["answer=accept"],
+    "POST requests/<uuid>/extend/": ["hours=720"],
+    "POST requests/invited/<invitation>/": ["purpose=p&hours=720"],
 }
 # Nothing is read from what is sent to these.
 WITHOUT_BODY = (
+    "POST absences/<uuid>/end/",
+    "POST api/v1/catalog/datasets/<uuid>/classifications",
+    "POST api/v1/catalog/datasets/<uuid>/classifications/<classification>/accept",
+    "POST api/v1/catalog/datasets/<uuid>/classifications/<classification>/reject",
+    "POST api/v1/delegations/<uuid>/end",
+    "POST api/v1/request-rules/<name>/retire",
+    "POST api/v1/service-accounts/<username>/deactivate",
+    "POST api/v1/service-accounts/<username>/tokens/<token>/rotate",
+    "POST api/v1/webhook-deliveries/<uuid>/redeliver",
+    "POST api/v1/webhooks/<uuid>/activate",
+    "POST api/v1/webhooks/<uuid>/deactivate",
+    "POST identities/<pk>/unlink/",
+    "PUT api/v1/users/<username>/break-glass",
     "POST api/v1/access-requests/<uuid>/withdraw",
     "POST api/v1/ingestion/sources/<name>/land",
     "POST api/v1/ingestion/sources/<name>/pause",
@@ -243,10 +298,12 @@ NOT_OFFERED = (
 # Tags, terms, owners and stewards are named by the URL alone, and so are the transitions of a run.
 WITHOUT_BODY_BELOW = ("tags/<tag>", "terms/<term>", "/users/<name>", "/groups/<name>", "inputs/<dataset>", "outputs/<dataset>", "/start", "/complete", "/fail", "/abort")  # fmt: skip
 # By the path of a form or of lines, another type than JSON.
+_FORMS = tuple(
+    key for key in BODIES if not key.split(" ")[1].startswith(("api/", "iceberg/", "opa/", "v2/"))
+)
 CONTENT_TYPES = {
     "POST api/v1/catalog/import": "application/x-ndjson",
-    "POST datasets/<uuid>/request/": "application/x-www-form-urlencoded",
-    "POST inbox/<uuid>/": "application/x-www-form-urlencoded",
+    **dict.fromkeys(_FORMS, "application/x-www-form-urlencoded"),
 }
 # What must tell that a name is taken, since the name is unique for all: by the endpoint, why.
 CLASHES: dict[str, str] = {

@@ -16,18 +16,33 @@ from tests.walk.questions import Question
 COMMAND = "manage.py "
 # Run by who holds the database, in nobody's name; nothing is decided for them.
 OPERATORS = {
+    "archive_audit": "copies the audit log to the operator's store, and counts records",
     "bootstrap": "makes the first administrator, and answers one word",
+    "classify": "samples any dataset, as the service itself does",
+    "erase_audit_subject": "asks as an auditor, who reads the whole log",
     "explain": "asks what the kernel answers to somebody: the operator sees more than they",
+    "export_audit": "writes the audit log",
+    "grant_runtime_role": "gives a role of the database its rights",
     "land": "does a worker's turn",
     "pipeline": "does a worker's turn, and lists all pipelines to the operator",
+    "reviews": "lists all findings to the operator",
     "reindex": "makes derived rows anew, and counts them",
+    "service_account": "names accounts, no dataset",
     "sweep_events": "counts old events",
     "sweep_orphans": "names files of the operator's store",
     "tier": "does a worker's turn, and tells its cost",
     "verify_audit": "recomputes the audit log, and counts its records",
     "write_reference": "writes pages of the source",
 }
-ACTING = ("catalog_export", "catalog_import", "lineage", "policy")
+ACTING = (
+    "access_request",
+    "break_glass",
+    "catalog_export",
+    "catalog_import",
+    "lineage",
+    "policy",
+    "request_rule",
+)
 _LINES = (
     {"kind": "dataset", "namespace": "$namespace", "name": "$name", "description": "d"},
     {"kind": "tag", "name": "$tag", "description": "d"},
@@ -63,6 +78,16 @@ def command_questions(estate: Estate) -> Iterator[Question]:
         f"name: fresh\napplies_to: {{domain: {word('domain', VAULT)}}}\neffect: {{deny: read}}\n"
     )
     yield _question("policy", f"apply {_file(document)} --by {viewer}")
+    rule = (
+        f"name: fresh\napplies_to: {{domain: {word('domain', VAULT)}}}\nstages: [{{by: steward}}]\n"
+    )
+    yield _question("request_rule", f"apply {_file(rule)} --by {viewer}")
+    for verb in ("list", "list --inbox", f"show {hidden['request']}"):
+        yield _question("access_request", f"--by {viewer} {verb}")
+    for asked in ("ask {} --purpose p --days 1", "invite {}"):
+        yield _question("access_request", f"--by {viewer} {asked.format(hidden['dataset'])}")
+    yield _question("break_glass", f"list --by {viewer}")
+    yield _question("break_glass", f"break --dataset {hidden['dataset']} --reason r --by {viewer}")
 
 
 def _question(command: str, arguments: str) -> Question:

@@ -95,7 +95,13 @@ def all_pairs(estate: Estate) -> Iterator[Pair]:
     missing = {name: missing_twin(value) for name, value in hidden.items()} | {
         name: hidden[name] for name in ("user", "nothing", "policy")
     }
-    masks = [(value, name) for things in (hidden, missing) for name, value in things.items()]
+    masks = [
+        (value, name)
+        for things in (hidden, missing)
+        for name, value in things.items()
+        # what both ask by the same name differs in nothing, and a short number is in every UUID
+        if hidden[name] != missing[name]
+    ]
     ordered = tuple(sorted(dict(masks).items(), key=lambda each: -len(each[0])))
     for endpoint in all_endpoints():
         if endpoint.template.startswith("admin/") or endpoint.template in {*LEFT_OUT, *SHARED}:

@@ -76,7 +76,7 @@ class Command(BaseCommand):
 
     def _ask(self, by: Principal, options: dict[str, Any]) -> None:
         row = request_access(
-            find_dataset(options["dataset"]),
+            find_dataset(options["dataset"], by=by),
             by=by,
             purpose=options["purpose"],
             duration=timedelta(days=options["days"]),
@@ -88,7 +88,7 @@ class Command(BaseCommand):
     def _invite(self, by: Principal, options: dict[str, Any]) -> None:
         lifetime = timedelta(days=options["days"])
         self.stdout.write(
-            make_invitation(find_dataset(options["dataset"]), by=by, lifetime=lifetime)
+            make_invitation(find_dataset(options["dataset"], by=by), by=by, lifetime=lifetime)
         )
 
     def _show(self, by: Principal, options: dict[str, Any]) -> None:

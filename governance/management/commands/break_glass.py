@@ -95,4 +95,4 @@ def _user(username: str) -> User:
 def _target(by: Principal, options: dict[str, Any]) -> Dataset | Domain:
     if options["domain"]:
         return find_target(by, domain=options["domain"])
-    return find_target(by, dataset=str(find_dataset(options["dataset"]).uuid))
+    return find_target(by, dataset=str(find_dataset(options["dataset"], by=by).uuid))

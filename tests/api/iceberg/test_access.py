@@ -1,7 +1,5 @@
 """What owner, team-mate, programs and outsider get from the catalog, and what is withheld."""
 
-import json
-
 import pyarrow as pa
 import pytest
 from django.contrib.auth.models import Permission
@@ -15,7 +13,7 @@ from storage.models import IcebergTable
 from storage.services.namespaces import create_namespace
 from storage.tables.catalog import LakewardenCatalog
 from tests.api.iceberg.conftest import make_account
-from tests.factories.audit import payload_text
+from tests.factories.audit import payload_of, payload_text
 from tests.factories.catalog import make_tag
 
 SCHEMA = Schema(
@@ -142,7 +140,7 @@ def test_what_is_lost_by_narrowing_is_reported(url, table, db):
         3,
     }
     loads = AuditRecord.objects.filter(action="table.load").order_by("pk")
-    told = [json.loads(bytes(row.payload))["payload"]["lost_columns"] for row in loads]
+    told = [payload_of(row)["lost_columns"] for row in loads]
     assert told == [[], ["region"]]
 
 

@@ -42,11 +42,14 @@ def test_append_is_read_back(catalog, table, django_capture_on_commit_callbacks,
     assert catalog.load_table(table.name()).scan().to_arrow().to_pylist() == ROWS.to_pylist()
     assert row.commits == 1
     assert row.current_snapshot_id == table.metadata.current_snapshot_id
+    classified = {"kwargs": {"dataset_id": row.dataset_id}, "queue": "default", "countdown": 0}
     assert sent == [
+        # its first content: what the fields hold is looked at
+        ("query.classify_dataset", classified),
         (
             "storage.sync_table_files",
             {"kwargs": {"table_id": row.pk}, "queue": "default", "countdown": 0},
-        )
+        ),
     ]
 
 
