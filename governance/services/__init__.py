@@ -1,7 +1,6 @@
 """Writes of `governance`, one noun a file."""
 
 from governance.services.audit import record, record_decision, record_export, seal, seal_all
-from governance.services.classifications import decide_classifications, record_suggestions
 from governance.services.grants import expire_grants, grant_access, revoke_grant
 from governance.services.labels import approve_declassification, withdraw_declassification
 from governance.services.policies import publish_policy, retire_policy, save_policy_draft
@@ -21,7 +20,6 @@ __all__ = [
     "approve_declassification",
     "approve_request",
     "cancel_request",
-    "decide_classifications",
     "deny_request",
     "expire_grants",
     "extend_request",
@@ -31,7 +29,6 @@ __all__ = [
     "record",
     "record_decision",
     "record_export",
-    "record_suggestions",
     "request_access",
     "retire_policy",
     "revoke_grant",
