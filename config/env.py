@@ -7,23 +7,16 @@ start with the variable's name and what it must be. No secret has a default.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote
+
+from config.reader import Reader, SettingsError
 
 ENVIRONMENTS = ("development", "production", "test")
 KAFKA_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 # S3's own two ("Using S3 Object Lock"): in the second an administrator of the bucket may still remove.
 RETENTION_MODES = ("COMPLIANCE", "GOVERNANCE")
-MIN_SECRET_LENGTH = 32
 MAX_REQUESTS_A_MINUTE = 10_000_000
 MAX_BREAK_GLASS_MINUTES = 240
-
-
-class SettingsError(SystemExit):
-    """A setting is missing or wrong; the message names it and says what it must be."""
-
-    def __init__(self, name: str, must: str) -> None:
-        super().__init__(f"setting `{name}` {must}")
-        self.name = name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,55 +165,9 @@ class LakewardenSettings:
         return self.environment == "production"
 
 
-class _Reader:
-    """Reads one environment; each method raises SettingsError with the variable's name."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self.environ = environ
-
-    def text(self, name: str, default: str | None = None) -> str:
-        value = self.environ.get(name, "").strip() or default
-        if value is None:
-            raise SettingsError(name, "is missing: set it in the environment (see docs/reference)")
-        return value
-
-    def optional(self, name: str) -> str | None:
-        return self.environ.get(name, "").strip() or None
-
-    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        value = self.text(name, default)
-        if value not in choices:
-            raise SettingsError(name, f"must be one of {', '.join(choices)}, not `{value}`")
-        return value
-
-    def integer(self, name: str, default: int, *, low: int, high: int) -> int:
-        raw = self.text(name, str(default))
-        if not raw.isdecimal() or not low <= int(raw) <= high:
-            raise SettingsError(name, f"must be a whole number from {low} to {high}, not `{raw}`")
-        return int(raw)
-
-    def flag(self, name: str, *, default: bool) -> bool:
-        return self.choice(name, ("0", "1"), "1" if default else "0") == "1"
-
-    def url(self, name: str, schemes: tuple[str, ...], default: str | None = None) -> SplitResult:
-        parts = urlsplit(self.text(name, default))
-        if parts.scheme not in schemes or not parts.netloc:
-            # The value is not repeated: a URL may carry a password.
-            raise SettingsError(
-                name, f"must be a URL with scheme {' or '.join(schemes)} and a host"
-            )
-        return parts
-
-    def secret(self, name: str) -> str:
-        value = self.text(name)
-        if len(value) < MIN_SECRET_LENGTH:
-            raise SettingsError(name, f"must have at least {MIN_SECRET_LENGTH} characters")
-        return value
-
-
 def read_settings(environ: Mapping[str, str]) -> LakewardenSettings:
     """Return the settings of `environ`, or raise SettingsError naming the first wrong variable."""
-    reader = _Reader(environ)
+    reader = Reader(environ)
     url = reader.url("LAKEWARDEN_URL", ("http", "https"))
     environment = reader.choice("LAKEWARDEN_ENV", ENVIRONMENTS, "production")
     data_dir = Path(reader.text("LAKEWARDEN_DATA_DIR"))
@@ -278,7 +225,7 @@ def read_settings(environ: Mapping[str, str]) -> LakewardenSettings:
     )
 
 
-def _audit_archive(reader: _Reader) -> AuditArchiveSettings | None:
+def _audit_archive(reader: Reader) -> AuditArchiveSettings | None:
     if not reader.optional("LAKEWARDEN_AUDIT_ARCHIVE_URL"):
         return None
     return AuditArchiveSettings(
@@ -290,7 +237,7 @@ def _audit_archive(reader: _Reader) -> AuditArchiveSettings | None:
     )
 
 
-def _oidc(reader: _Reader, environment: str) -> OidcSettings | None:
+def _oidc(reader: Reader, environment: str) -> OidcSettings | None:
     issuer = reader.optional("LAKEWARDEN_OIDC_ISSUER")
     if not issuer:
         return None
@@ -311,7 +258,7 @@ def _oidc(reader: _Reader, environment: str) -> OidcSettings | None:
     )
 
 
-def _email(reader: _Reader, site: SplitResult) -> EmailSettings | None:
+def _email(reader: Reader, site: SplitResult) -> EmailSettings | None:
     if reader.optional("LAKEWARDEN_EMAIL_URL") is None:
         return None
     parts = reader.url("LAKEWARDEN_EMAIL_URL", ("smtp", "smtp+starttls", "smtps"))
@@ -326,12 +273,12 @@ def _email(reader: _Reader, site: SplitResult) -> EmailSettings | None:
     )
 
 
-def _listed(reader: _Reader, name: str) -> tuple[str, ...]:
+def _listed(reader: Reader, name: str) -> tuple[str, ...]:
     """Comma-separated texts; empty where nothing is given."""
     return tuple(part.strip() for part in (reader.optional(name) or "").split(",") if part.strip())
 
 
-def _pairs(reader: _Reader, name: str) -> dict[str, str]:
+def _pairs(reader: Reader, name: str) -> dict[str, str]:
     """`a=b,c=d` as a mapping; empty where nothing is given."""
     pairs = [part.strip() for part in (reader.optional(name) or "").split(",") if part.strip()]
     if not all("=" in pair for pair in pairs):
@@ -339,7 +286,7 @@ def _pairs(reader: _Reader, name: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, value in (pair.split("=", 1) for pair in pairs)}
 
 
-def _rate_limits(reader: _Reader) -> RateLimits:
+def _rate_limits(reader: Reader) -> RateLimits:
     def per_minute(name: str, default: int) -> int:
         return reader.integer(name, default, low=0, high=MAX_REQUESTS_A_MINUTE)
 
@@ -350,13 +297,13 @@ def _rate_limits(reader: _Reader) -> RateLimits:
     )
 
 
-def _allowed_hosts(reader: _Reader, url: SplitResult) -> tuple[str, ...]:
+def _allowed_hosts(reader: Reader, url: SplitResult) -> tuple[str, ...]:
     extra = reader.text("LAKEWARDEN_ALLOWED_HOSTS", "-")
     hosts = [] if extra == "-" else [host.strip() for host in extra.split(",") if host.strip()]
     return tuple(dict.fromkeys([url.hostname or "", *hosts]))
 
 
-def _database(reader: _Reader) -> DatabaseSettings:
+def _database(reader: Reader) -> DatabaseSettings:
     parts = reader.url("DATABASE_URL", ("postgresql", "postgres"))
     name = parts.path.lstrip("/")
     if not name:
@@ -371,7 +318,7 @@ def _database(reader: _Reader) -> DatabaseSettings:
     )
 
 
-def _kafka(reader: _Reader) -> KafkaSettings:
+def _kafka(reader: Reader) -> KafkaSettings:
     protocol = reader.choice("KAFKA_SECURITY_PROTOCOL", KAFKA_PROTOCOLS, "PLAINTEXT")
     mechanism = reader.optional("KAFKA_SASL_MECHANISM")
     if protocol.startswith("SASL") and not mechanism:
@@ -386,7 +333,7 @@ def _kafka(reader: _Reader) -> KafkaSettings:
     )
 
 
-def _s3(reader: _Reader) -> S3Settings:
+def _s3(reader: Reader) -> S3Settings:
     if reader.optional("AWS_ENDPOINT_URL_S3"):
         reader.url("AWS_ENDPOINT_URL_S3", ("http", "https"))
     return S3Settings(
@@ -397,7 +344,7 @@ def _s3(reader: _Reader) -> S3Settings:
     )
 
 
-def _spark(reader: _Reader) -> SparkSettings:
+def _spark(reader: Reader) -> SparkSettings:
     jars = reader.optional("SPARK_JARS_DIR")
     return SparkSettings(
         master=reader.text("SPARK_MASTER", "local[2]"),

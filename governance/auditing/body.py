@@ -17,7 +17,6 @@ from governance.auditing.keys import SubjectKey, open_content, seal_content
 from governance.auditing.subjects import USER_RESOURCE, Subject
 
 VERSION = 2
-ERASED = "erased"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,6 @@ NONCE_BYTES = 12
 # 160 bits: 32 characters of base32, enough that nobody finds a second name or key for it.
 _PSEUDONYM_BYTES = 20
 PSEUDONYM_PREFIX = "p-"
-_PSEUDONYM_LENGTH = len(PSEUDONYM_PREFIX) + 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +41,6 @@ class SubjectKey:
         """What the log calls the person."""
         digest = hmac.digest(self.key, self.name.encode(), "sha256")[:_PSEUDONYM_BYTES]
         return PSEUDONYM_PREFIX + base64.b32encode(digest).decode().lower()
-
-
-def is_pseudonym(text: str) -> bool:
-    """Whether `text` has the form of a pseudonym."""
-    return text.startswith(PSEUDONYM_PREFIX) and len(text) == _PSEUDONYM_LENGTH
 
 
 def new_subject_key(name: str) -> SubjectKey:

@@ -6,7 +6,6 @@ from governance.merkle import HASH_BYTES, NodeReader, root_of
 from governance.models import AuditRecord, AuditTile
 
 TILE_BITS = 8
-TILE_HASHES = 1 << TILE_BITS
 # What one call makes up for at most, such as after an upgrade: a hundred thousand records.
 _MAX_NEW_TILES = 400
 

@@ -33,5 +33,10 @@ def find_dataset(text: str, *, by: Principal | None = None) -> Dataset:
         except ValueError:
             found = None
     if found is None or (by and not visible_datasets(by).filter(pk=found.pk).exists()):
-        raise CommandError(f"there is no dataset `{text}`; expected namespace:name or its UUID")
+        raise no_dataset(text)
     return found
+
+
+def no_dataset(text: str) -> CommandError:
+    """What to raise where there is no such dataset, or none to be told of."""
+    return CommandError(f"there is no dataset `{text}`; expected namespace:name or its UUID")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from config.env import SettingsError, read_settings
+from config.env import read_settings
+from config.reader import SettingsError
 
 GOOD = {
     "LAKEWARDEN_URL": "http://127.0.0.1:8000",

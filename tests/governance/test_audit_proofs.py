@@ -201,7 +201,6 @@ def test_every_pair_of_checkpoints_is_proven_consistent(log):
 def test_a_proof_reads_tiles_not_leaves(monkeypatch, django_assert_max_num_queries):
     """Tiles of four hashes, so that a small log has three levels of them."""
     monkeypatch.setattr(tiles, "TILE_BITS", 2)
-    monkeypatch.setattr(tiles, "TILE_HASHES", 4)
     write(85)
     seal(batch=70)
     seal()

@@ -10,16 +10,14 @@ from catalog.models import Dataset, Domain
 from core.clock import utc_now
 from core.errors import LakewardenError
 from governance.glass import find_target, visible_breakings
-from governance.management.names import find_dataset
+from governance.management.names import find_dataset, find_principal, find_user
 from governance.models import BreakGlass, Verdict
 from governance.policy.types import Principal
-from governance.queries import principal_of
 from governance.services.break_glass import (
     break_glass,
     review_break_glass,
     set_may_break_glass,
 )
-from identity.models import User
 
 
 class Command(BaseCommand):
@@ -48,7 +46,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            getattr(self, f"_{options['verb']}")(principal_of(_user(options["by"])), options)
+            getattr(self, f"_{options['verb']}")(find_principal(options["by"]), options)
         except LakewardenError as error:
             raise CommandError(error.message) from error
 
@@ -73,23 +71,16 @@ class Command(BaseCommand):
         self.stdout.write(self._line(closed))
 
     def _allow(self, by: Principal, options: dict[str, Any]) -> None:
-        set_may_break_glass(_user(options["user"]), by=by, allowed=True)
+        set_may_break_glass(find_user(options["user"]), by=by, allowed=True)
 
     def _disallow(self, by: Principal, options: dict[str, Any]) -> None:
-        set_may_break_glass(_user(options["user"]), by=by, allowed=False)
+        set_may_break_glass(find_user(options["user"]), by=by, allowed=False)
 
     @staticmethod
     def _line(row: BreakGlass) -> str:
         review = row.verdict or ("overdue" if row.is_overdue else "unreviewed")
         until = f"{row.ended_at or row.expires_at:%Y-%m-%dT%H:%M:%SZ}"
         return f"{row.uuid} {row.user} {row.target} until {until} {review}: {row.reason}"
-
-
-def _user(username: str) -> User:
-    found = User.objects.filter(username=username).first()
-    if found is None:
-        raise CommandError(f"there is no user `{username}`")
-    return found
 
 
 def _target(by: Principal, options: dict[str, Any]) -> Dataset | Domain:

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog.models import Dataset
+from governance.management.names import find_dataset, no_dataset
 from query.classification import classify_dataset
 
 
@@ -35,11 +36,7 @@ def _datasets(texts: list[str]) -> Iterable[Dataset]:
 
 
 def _find(text: str) -> Dataset:
-    live = Dataset.objects.live()
-    namespace, _, name = text.rpartition(":")
-    found = live.filter(namespace=namespace, name=name).first() if namespace else None
-    if found is None and len(text) == len("00000000-0000-0000-0000-000000000000"):
-        found = live.filter(uuid=text).first()
-    if found is None:
-        raise CommandError(f"there is no dataset `{text}`; expected namespace:name or its UUID")
+    found = find_dataset(text)
+    if found.deleted_at is not None:
+        raise no_dataset(text)
     return found
