@@ -6,7 +6,7 @@ TEST_SERVICES = postgres,valkey,kafka,s3
 COMPILE = $(RUN) -m uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 --no-strip-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status env demo demo-down test test-fast test-outside test-mutations test-tutorial browser lint format bench requirements clean
+.PHONY: help install up down status env demo demo-down test test-fast test-outside test-mutations test-tutorial browser lint format bench history-questions requirements clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ lint: install ## ruff, mypy, the import contract
 format: install ## let ruff format and fix what it can
 	@$(RUN) -m ruff format .
 	@$(RUN) -m ruff check --fix .
+
+history-questions: install ## ask 10,000 random questions about the past and compare with a rebuild
+	@LAKEWARDEN_ENV=test LAKEWARDEN_HISTORY_QUESTIONS=10000 $(STACK) exec --ephemeral --only postgres,valkey -- $(RUN) -m pytest tests/governance/history/test_as_of.py -q -n 0
 
 bench: install ## run the benchmarks beside their peers and write their figures
 	@$(STACK) exec -- $(RUN) -m bench

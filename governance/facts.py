@@ -5,9 +5,10 @@ for each question; policies and domains are kept until the log of changed facts 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
+from uuid import UUID
 
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q, QuerySet
@@ -69,6 +70,24 @@ _SCOPE_ACTIONS: Mapping[str, frozenset[Action]] = {
 }
 
 
+class DomainRow(Protocol):
+    """What is read of a domain, as it is or as it was."""
+
+    slug: str
+    parent_id: int | None
+
+
+class FieldRow(Protocol):
+    """What is read of a field, as it is or as it was."""
+
+    pk: Any
+    uuid: UUID
+    name: str
+    type: str
+    nullable: bool
+    field_id: int | None
+
+
 def principal_of(
     user: User, *, scopes: Iterable[str] | None = None, purpose: str | None = None
 ) -> Principal:
@@ -125,10 +144,16 @@ def as_policy(version: PolicyVersion) -> Policy:
 
 def load_domains() -> dict[EntityId, DomainInfo]:
     """The whole domain tree with its stewards. Paths are slugs joined by slashes."""
-    rows = {row.pk: row for row in Domain.objects.all()}
+    return domain_tree({row.pk: row for row in Domain.objects.all()}, DomainSteward.objects.all())
+
+
+def domain_tree(
+    rows: Mapping[int, DomainRow], holders: Iterable[DomainSteward]
+) -> dict[EntityId, DomainInfo]:
+    """The tree that these rows make, by primary key, with those who steward its domains."""
     stewards: dict[int, set[Subject]] = defaultdict(set)
-    for holder in DomainSteward.objects.all():
-        stewards[holder.domain_id].add(_subject(holder.user_id, holder.group_id))
+    for holder in holders:
+        stewards[holder.domain_id].add(subject_of(holder))
     return {
         pk: DomainInfo(
             id=pk,
@@ -147,7 +172,7 @@ def load_resources(
     rows = {dataset.pk: dataset for dataset in datasets}
     owners: dict[int, set[Subject]] = defaultdict(set)
     for owner in DatasetOwner.objects.filter(dataset__in=rows):
-        owners[owner.dataset_id].add(_subject(owner.user_id, owner.group_id))
+        owners[owner.dataset_id].add(subject_of(owner))
     tags: dict[int, set[str]] = defaultdict(set)
     for key, tag in DatasetTag.objects.filter(dataset__in=rows).values_list(
         "dataset_id", "tag__name"
@@ -176,7 +201,7 @@ def load_resource(dataset: Dataset, *, domains: Mapping[EntityId, DomainInfo]) -
 
 def _load_grants(principal: Principal, now: datetime) -> Iterable[Grant]:
     for model in GRANT_MODELS:
-        yield from _as_grants(grant_rows(model).filter(held_by(principal, model)), now=now)
+        yield from as_grants(grant_rows(model).filter(held_by(principal, model)), now=now)
 
 
 def load_grants_on(targets: Iterable[Target], *, now: datetime) -> Iterable[Grant]:
@@ -185,11 +210,11 @@ def load_grants_on(targets: Iterable[Target], *, now: datetime) -> Iterable[Gran
     for model in GRANT_MODELS:
         kind = "dataset" if model in (DatasetUserGrant, DatasetGroupGrant) else "domain"
         keys = [each.id for each in wanted if each.kind == kind and each.id is not None]
-        yield from _as_grants(grant_rows(model).filter(content_object__in=keys), now=now)
+        yield from as_grants(grant_rows(model).filter(content_object__in=keys), now=now)
 
 
-def _as_grants(rows: QuerySet[Any], *, now: datetime) -> Iterable[Grant]:
-    """Those of `rows` that hold at `now`, as the kernel reads them."""
+def as_grants(rows: QuerySet[Any], *, now: datetime) -> Iterable[Grant]:
+    """Those of `rows` that hold at `now`, as the kernel reads them; rows of grants, or of their history."""
     actions = {
         (content_type.model, codename): action
         for content_type in ContentType.objects.get_for_models(Dataset, Domain).values()
@@ -219,11 +244,11 @@ def held_by(principal: Principal, model: type[GrantBase]) -> Q:
 def as_grant(row: Any, *, action: Action) -> Grant:
     """A stored grant as the kernel reads it. Its id is the UUID, which is unique over the four tables."""
     kind: Literal["dataset", "domain"] = (
-        "dataset" if isinstance(row, DatasetUserGrant | DatasetGroupGrant) else "domain"
+        "dataset" if row.permission.content_type.model == "dataset" else "domain"
     )
     return Grant(
         id=row.uuid,
-        subject=_subject(getattr(row, "user_id", None), getattr(row, "group_id", None)),
+        subject=subject_of(row),
         target=Target(kind, row.content_object_id),
         action=action,
         row_filter=row.row_filter or None,
@@ -234,11 +259,13 @@ def as_grant(row: Any, *, action: Action) -> Grant:
     )
 
 
-def _subject(user_id: int | None, group_id: int | None) -> Subject:
-    return Subject("group", group_id) if user_id is None else Subject("user", user_id)
+def subject_of(holder: Any) -> Subject:
+    """The user or the group that a row names by `user_id` or `group_id`."""
+    user_id = getattr(holder, "user_id", None)
+    return Subject("group", holder.group_id) if user_id is None else Subject("user", user_id)
 
 
-def _domain_chain(pk: int | None, rows: Mapping[int, Domain]) -> list[int]:
+def _domain_chain(pk: int | None, rows: Mapping[int, DomainRow]) -> list[int]:
     """From the root to `pk`; a cycle, which only SQL by hand could make, ends it."""
     chain: list[int] = []
     while pk is not None and pk not in chain:
@@ -270,17 +297,19 @@ def load_columns(datasets: Iterable[int]) -> dict[int, tuple[FieldInfo, ...]]:
     by_dataset: dict[int, list[Field]] = defaultdict(list)
     for row in rows:
         by_dataset[row.dataset_id].append(row)
-    return {dataset: tuple(_columns(each, tags, inherited)) for dataset, each in by_dataset.items()}
+    return {
+        dataset: tuple(columns_of(each, tags, inherited)) for dataset, each in by_dataset.items()
+    }
 
 
-def _columns(
-    rows: list[Field],
+def columns_of(
+    rows: Sequence[FieldRow],
     tags: Mapping[int, set[str]],
     inherited: Mapping[EntityId, Mapping[str, tuple[EntityId, ...]]],
 ) -> Iterable[FieldInfo]:
     """The columns; what is nested in one lends it its labels, since a mask covers a column as a whole."""
     names = {row.name for row in rows}
-    parts: dict[str, list[Field]] = defaultdict(list)
+    parts: dict[str, list[FieldRow]] = defaultdict(list)
     for row in rows:
         parts[column_name(row.name, names)].append(row)
     for row in rows:

@@ -23,6 +23,7 @@ from api.v1.classifications import (
 )
 from api.v1.declassifications import DeclassificationViewSet
 from api.v1.grants import DecisionView, GrantsView, GrantView, LabelOriginsView
+from api.v1.history import PastAccessView, PastChangesView, PastQuestionView, PastReadsView
 from api.v1.identity import GroupViewSet, MeView, TokenViewSet, UserViewSet
 from api.v1.policies import PolicyViewSet
 from api.v1.requests import AccessRequestViewSet
@@ -50,6 +51,7 @@ router.register("audit/checkpoints", AuditCheckpointViewSet, basename="audit-che
 router.register("audit/segments", AuditSegmentViewSet, basename="audit-segment")
 
 CLASSIFICATIONS = "catalog/datasets/<uuid:uuid>/classifications"
+HISTORY = "catalog/datasets/<uuid:uuid>/history"
 
 urlpatterns = [
     path(CLASSIFICATIONS, ClassificationListView.as_view(), name="classifications"),
@@ -70,6 +72,10 @@ urlpatterns = [
         {"verdict": "reject"},
         name="classification-reject",
     ),
+    path(f"{HISTORY}/access", PastAccessView.as_view(), name="history-access"),
+    path(f"{HISTORY}/questions", PastQuestionView.as_view(), name="history-questions"),
+    path(f"{HISTORY}/reads", PastReadsView.as_view(), name="history-reads"),
+    path(f"{HISTORY}/changes", PastChangesView.as_view(), name="history-changes"),
     path("me", MeView.as_view(), name="me"),
     path("grants", GrantsView.as_view(), name="grants"),
     path("grants/<uuid:uuid>", GrantView.as_view(), name="grant"),

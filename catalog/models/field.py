@@ -17,7 +17,11 @@ class FieldQuerySet(models.QuerySet["Field"]):
         return self.filter(removed_at=None)
 
 
-@pghistory.track(*set_trackers(), fields=["dataset", "name", "type", "removed_at"])
+@pghistory.track(
+    *set_trackers(),
+    fields=["uuid", "dataset", "name", "type", "ordinal", "nullable", "field_id", "removed_at"],
+    model_name="FieldEvent",
+)
 class Field(models.Model):
     """`name` is the dotted path in a nested schema; `field_id` is Iceberg's, where there is one."""
 

@@ -1,10 +1,12 @@
 """Lineage edges: dataset → job → dataset, and field → field. Closed edges stay, for as-of questions."""
 
+import pghistory
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from catalog.models.dataset import Dataset
 from catalog.models.field import Field
+from catalog.models.history import set_trackers
 from catalog.models.job import Job, Run
 from core.clock import utc_now
 
@@ -96,6 +98,11 @@ class DatasetEdge(models.Model):
         return f"{self.dataset} {self.direction} of {self.job}"
 
 
+@pghistory.track(
+    *set_trackers(),
+    fields=["source", "target", "type", "valid_from", "valid_to"],
+    model_name="FieldEdgeEvent",
+)
 class FieldEdge(models.Model):
     """`target` is derived from `source` by `job`; type and subtype as in OpenLineage's columnLineage facet."""
 

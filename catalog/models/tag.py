@@ -17,6 +17,7 @@ class TagSource(models.TextChoices):
     CLASSIFIED = "classified", "suggested by classification and accepted"
 
 
+@pghistory.track(*set_trackers(), fields=["name"], model_name="TagEvent")
 class Tag(models.Model):
     name = models.CharField(max_length=100, unique=True, validators=[RegexValidator(TAG_PATTERN)])
     description = models.TextField(blank=True)

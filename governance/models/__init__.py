@@ -19,6 +19,7 @@ from governance.models.grant import (
     DomainUserGrant,
     GrantBase,
 )
+from governance.models.history import HistoryBeginning
 from governance.models.label import Declassification
 from governance.models.policy import Policy, PolicyStatus, PolicyVersion
 from governance.models.request import (
@@ -53,6 +54,7 @@ __all__ = [
     "FactLog",
     "FactLogMark",
     "GrantBase",
+    "HistoryBeginning",
     "NoticeKind",
     "Policy",
     "PolicyStatus",

@@ -1,5 +1,6 @@
 """The audit log: records that are only ever added, signed checkpoints over their Merkle tree (RFC 9162), persons' keys."""
 
+from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 
 from core.clock import utc_now
@@ -15,6 +16,11 @@ class AuditRecord(models.Model):
     id = models.BigAutoField(primary_key=True)
     sequence = models.BigIntegerField(null=True, unique=True)
     at = models.DateTimeField(default=utc_now, db_index=True)
+    # When its transaction began, which is also the time of each row of history that the transaction wrote: so who
+    # changed a fact is found. None for records from before.
+    transaction_at = models.DateTimeField(
+        null=True, db_default=TransactionNow(), editable=False, db_index=True
+    )
     # Copies for search only; the truth is the payload. Persons are here by pseudonym (AuditSubject).
     actor = models.CharField(max_length=200, db_index=True)
     action = models.CharField(max_length=100, db_index=True)

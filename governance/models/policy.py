@@ -7,6 +7,7 @@ from django.db import models
 from core.clock import utc_now
 
 
+@pghistory.track(fields=["name"], model_name="PolicyEvent")
 class Policy(models.Model):
     name = models.SlugField(max_length=120, unique=True)
     description = models.TextField(blank=True)

@@ -32,6 +32,14 @@ def quote_string(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def duckdb_type(type_name: str) -> str:
+    """DuckDB's name of a type; VARCHAR for those that no filter can compare."""
+    base = base_type(type_name)
+    if base == "decimal":
+        return _decimal_type(type_name) if "(" in type_name else "DECIMAL(38, 9)"
+    return _DUCKDB_TYPES.get(base, "VARCHAR")
+
+
 def to_duckdb_sql(
     mask: Mask, column: str, type_name: str, *, salt: bytes = b"", relation: str | None = None
 ) -> str:

@@ -11,6 +11,7 @@ from core.clock import utc_now
 from core.errors import InvalidInputError, NotFoundError, PermissionDeniedError
 from governance.auditing.keys import name_digest
 from governance.auditing.subjects import USER_RESOURCE, forget_subjects
+from governance.history.rows import history_of
 from governance.models import AuditRecord, AuditSubject
 from identity.models import User
 
@@ -51,6 +52,9 @@ def erase_audit_subject(*, by: User, username: str, reason: str) -> Erasure:
         digest=None, wrapped=None, erased_at=moment
     )
     forget_subjects([username])
+    if not User.objects.filter(username=username).exists():
+        # Who is gone is named no more by the history of users either.
+        history_of(User).filter(username=username).update(username=pseudonyms[0])
     audit.record(
         actor="system" if by.username == username else by.username,
         action="audit.erase-subject",

@@ -3,12 +3,13 @@
 from identity.models.provisioning import ProvisionedEmail, ProvisionedGroup, ProvisionedUser
 from identity.models.sign_in import ExternalIdentity, RecoveryCode, SecondFactor
 from identity.models.token import ApiToken
-from identity.models.user import Membership, User
+from identity.models.user import Membership, NamedGroup, User
 
 __all__ = [
     "ApiToken",
     "ExternalIdentity",
     "Membership",
+    "NamedGroup",
     "ProvisionedEmail",
     "ProvisionedGroup",
     "ProvisionedUser",

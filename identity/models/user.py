@@ -26,7 +26,10 @@ def validate_attributes(value: Any) -> None:
             )
 
 
-@pghistory.track(fields=["is_active", "is_superuser", "attributes", "is_service"])
+@pghistory.track(
+    fields=["username", "is_active", "is_superuser", "attributes", "is_service"],
+    model_name="UserEvent",
+)
 class User(AbstractUser):
     """A principal. `attributes` (such as `{"region": "EWR"}`) feed policies and row filters."""
 
@@ -93,6 +96,14 @@ class User(AbstractUser):
 @pghistory.track()
 class Membership(User.groups.through):  # type: ignore[name-defined]
     """A user's place in a group; a proxy, so that its history is recorded like any other fact's."""
+
+    class Meta:
+        proxy = True
+
+
+@pghistory.track(fields=["name"], model_name="GroupEvent")
+class NamedGroup(Group):
+    """A group; a proxy, so that the names that policies speak of have a history."""
 
     class Meta:
         proxy = True

@@ -86,6 +86,9 @@ BODIES: dict[str, list[Any]] = {
         {"namespace": "n", "name": "m", "domain": "$(domain)"},
         {**_NAMED, "domain": "$(my domain)"},
     ],
+    "POST api/v1/catalog/datasets/<uuid>/history/questions": [
+        {"user": "$(user)", "field": "region"}
+    ],
     "PATCH api/v1/catalog/datasets/<uuid>": [{"description": "d"}, {"domain": "$(domain)"}],
     "PUT api/v1/catalog/datasets/<uuid>/contract": [{"id": "i", "version": "1"}],
     "PATCH api/v1/catalog/datasets/<uuid>/fields/<field>": [{"description": "d"}],

@@ -22,6 +22,7 @@ OPERATORS = {
     "erase_audit_subject": "asks as an auditor, who reads the whole log",
     "explain": "asks what the kernel answers to somebody: the operator sees more than they",
     "export_audit": "writes the audit log",
+    "history": "asks as an auditor, or as who manages the dataset",
     "grant_runtime_role": "gives a role of the database its rights",
     "land": "does a worker's turn",
     "pipeline": "does a worker's turn, and lists all pipelines to the operator",

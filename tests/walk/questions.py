@@ -132,6 +132,12 @@ QUERIES: dict[str, list[dict[str, str]]] = {
     "api/v1/stats/jobs": [{"period": "=DAY"}],
     "api/v1/stats/sources": [{"period": "=DAY"}],
     "api/v1/catalog/datasets/<uuid>/decisions": [{"action": "=read"}, {"action": "=discover"}],
+    "api/v1/catalog/datasets/<uuid>/history/reads": [{"from": "=2026-01-01T00:00:00Z"}],
+    "api/v1/catalog/datasets/<uuid>/history/changes": [{"from": "=2026-01-01T00:00:00Z"}],
+    "datasets/<uuid>/history/": [
+        {"about": "=reads", "from": "=2026-01-01T00:00:00Z"},
+        {"about": "=changes", "from": "=2026-01-01T00:00:00Z"},
+    ],
     "search/": [{"q": "dataset word"}, {"q": "=zq"}, {"tag": "tag"}, {"domain": "domain"}],
 }
 # Not asked, and why.

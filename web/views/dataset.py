@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from governance.glass import may_break_glass
+from governance.history.asking import is_auditing
 from governance.models import AccessRequest, RequestState
 from governance.policy.types import Action
 from web import dataset_view
@@ -47,6 +48,7 @@ def dataset_page(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "sample": read_sample(current_user(request), dataset, decision),
         "suggestions": dataset_view.suggestions(dataset) if manages else None,
         "manages": manages and current_user(request).is_staff,
+        "asks_history": manages or is_auditing(viewer.principal),
         "pending": pending,
         "breaks": not sees_all and may_break_glass(current_user(request)),
     }
