@@ -236,6 +236,7 @@ SPECTACULAR_SETTINGS = {
         "PipelineRunStateEnum": "processing.models.run.RunState",
         "TrainingStateEnum": "serving.models.TrainingState",
         "RequestStateEnum": "governance.models.request.STATES",
+        "SimulationStateEnum": "governance.models.simulation.SimulationState",
         "MovementStateEnum": "storage.models.MovementState",
         "TierNameEnum": "storage.models.location.TierName",
         "MarquezDatasetTypeEnum": ["DB_TABLE", "STREAM"],

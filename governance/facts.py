@@ -6,6 +6,7 @@ for each question; policies and domains are kept until the log of changed facts 
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
@@ -27,6 +28,7 @@ from governance.models import (
     PolicyVersion,
 )
 from governance.policy.documents import read_policy
+from governance.policy.labels import LabelPaths
 from governance.policy.types import (
     Action,
     DomainInfo,
@@ -286,19 +288,38 @@ def domain_path(pk: int | None, domains: Mapping[EntityId, DomainInfo]) -> tuple
     return tuple(chain)
 
 
-def load_columns(datasets: Iterable[int]) -> dict[int, tuple[FieldInfo, ...]]:
-    """The columns of these datasets (ids), with declared and inherited labels."""
+@dataclass(frozen=True, slots=True)
+class FieldFacts:
+    """Fields as they stand, the tags declared on each, and the labels that each inherits; by primary key."""
+
+    rows: Sequence[Field]
+    declared: Mapping[int, set[str]]
+    inherited: LabelPaths
+
+
+def load_fields(datasets: Iterable[int]) -> FieldFacts:
+    """What columns are made of, for these datasets (ids)."""
     rows = list(Field.objects.present().filter(dataset__in=datasets))
     tags: dict[int, set[str]] = defaultdict(set)
     declared = FieldTag.objects.filter(field__in=[row.pk for row in rows])
     for key, tag in declared.values_list("field_id", "tag__name"):
         tags[key].add(tag)
-    inherited = inherited_labels([row.pk for row in rows])
+    return FieldFacts(rows, tags, inherited_labels([row.pk for row in rows]))
+
+
+def load_columns(datasets: Iterable[int]) -> dict[int, tuple[FieldInfo, ...]]:
+    """The columns of these datasets (ids), with declared and inherited labels."""
+    return columns_by_dataset(load_fields(datasets))
+
+
+def columns_by_dataset(fields: FieldFacts) -> dict[int, tuple[FieldInfo, ...]]:
+    """The columns that these fields make, by dataset."""
     by_dataset: dict[int, list[Field]] = defaultdict(list)
-    for row in rows:
+    for row in fields.rows:
         by_dataset[row.dataset_id].append(row)
     return {
-        dataset: tuple(columns_of(each, tags, inherited)) for dataset, each in by_dataset.items()
+        dataset: tuple(columns_of(each, fields.declared, fields.inherited))
+        for dataset, each in by_dataset.items()
     }
 
 

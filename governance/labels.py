@@ -54,8 +54,8 @@ WITH RECURSIVE downstream(field_id) AS (
 SELECT field_id FROM downstream
 """  # noqa: S608  # assembled from constants of this module only
 
-# Datasets with a field that bears a tag of which the name fits a pattern, declared or inherited.
-_LABELLED_DATASETS = f"""
+# The fields that bear a tag of which the name fits a pattern, declared or inherited; and the datasets with such a field.
+_LABELLED = f"""
 WITH RECURSIVE labelled(field_id) AS (
     SELECT ft.field_id FROM catalog_fieldtag ft JOIN catalog_tag t ON t.id = ft.tag_id
     WHERE t.name ~ ANY(%s)
@@ -63,6 +63,8 @@ WITH RECURSIVE labelled(field_id) AS (
     SELECT e.target_id FROM labelled l JOIN catalog_fieldedge e ON e.source_id = l.field_id
     WHERE {_CARRYING}
 )
+"""  # noqa: S608  # assembled from constants of this module only
+_LABELLED_DATASETS = f"""{_LABELLED}
 SELECT f.dataset_id FROM labelled l JOIN catalog_field f ON f.id = l.field_id
 WHERE f.removed_at IS NULL
 """  # noqa: S608  # assembled from constants of this module only
@@ -112,6 +114,12 @@ def downstream_fields(fields: Collection[int]) -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute(_DOWNSTREAM_FIELDS, [list(fields)])
         return {field for (field,) in cursor.fetchall()}
+
+
+def labelled_fields(patterns: Iterable[str]) -> RawSQL:
+    """The ids of the fields that bear a label of these names (`pii.*` is all below)."""
+    sql = f"{_LABELLED} SELECT field_id FROM labelled"  # noqa: S608  # assembled from constants of this module only
+    return RawSQL(sql, [[glob_to_regex(each) for each in sorted(patterns)]])  # noqa: S611  # constants and parameters
 
 
 def labelled_datasets(patterns: Iterable[str]) -> RawSQL:

@@ -12,6 +12,7 @@ from governance.services.grants import expire_grants
 from governance.services.label_reviews import review_labels
 from governance.services.notices import send_notices
 from governance.services.requests import watch_requests
+from governance.services.simulations import RUN_LIMIT, run_simulation, sweep_simulations
 from governance.services.webhooks import deliver_webhooks
 
 
@@ -63,3 +64,20 @@ def send_notices_task() -> int:
 def deliver_webhooks_task() -> int:
     """Send the events that are due."""
     return deliver_webhooks()
+
+
+@shared_task(
+    name="governance.run_simulation",
+    acks_late=True,
+    soft_time_limit=RUN_LIMIT,
+    time_limit=RUN_LIMIT + 60,
+)
+def run_simulation_task(simulation: int) -> None:
+    """Run a simulation that was too large for the request that asked for it."""
+    run_simulation(simulation)
+
+
+@shared_task(name="governance.sweep_simulations")
+def sweep_simulations_task() -> int:
+    """Send simulations to a worker again whose message was lost, or whose worker was."""
+    return sweep_simulations()

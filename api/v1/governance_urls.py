@@ -29,6 +29,7 @@ from api.v1.policies import PolicyViewSet
 from api.v1.requests import AccessRequestViewSet
 from api.v1.reviews import ReviewViewSet
 from api.v1.service_accounts import ServiceAccountViewSet
+from api.v1.simulations import PolicyFindingsView, SimulationViewSet
 from api.v1.stewards import StewardView
 from api.v1.webhooks import WebhookDeliveryViewSet, WebhookViewSet
 
@@ -46,6 +47,7 @@ router.register("webhooks", WebhookViewSet, basename="webhook")
 router.register("webhook-deliveries", WebhookDeliveryViewSet, basename="webhook-delivery")
 router.register("declassifications", DeclassificationViewSet, basename="declassification")
 router.register("policies", PolicyViewSet, basename="policy")
+router.register("simulations", SimulationViewSet, basename="simulation")
 router.register("audit/records", AuditRecordViewSet, basename="audit-record")
 router.register("audit/checkpoints", AuditCheckpointViewSet, basename="audit-checkpoint-list")
 router.register("audit/segments", AuditSegmentViewSet, basename="audit-segment")
@@ -95,6 +97,7 @@ urlpatterns = [
         {"kind": "groups"},
         name="domain-group-steward",
     ),
+    path("policy-findings", PolicyFindingsView.as_view(), name="policy-findings"),
     path("audit/verification", AuditVerificationView.as_view(), name="audit-verification"),
     path("audit/checkpoint", AuditCheckpointView.as_view(), name="audit-checkpoint"),
     path("audit/consistency", AuditConsistencyView.as_view(), name="audit-consistency"),

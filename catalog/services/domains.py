@@ -69,6 +69,30 @@ def change_domain(domain: Domain, *, changes: dict[str, Any], actor: str) -> boo
 
 
 @transaction.atomic
+def move_domain(domain: Domain, *, parent: Domain | None, actor: str) -> bool:
+    """Put the domain with all below it under another one, or at the top; tell whether anything changed.
+
+    Grants and policies of the new place hold from the commit. UnprocessableError for a place below itself or too deep.
+    """
+    row = Domain.objects.select_for_update().get(pk=domain.pk)
+    if row.parent_id == (parent.pk if parent else None):
+        return False
+    before, row.parent = row.parent, parent
+    try:
+        row.clean()
+    except ValidationError as error:
+        raise UnprocessableError("; ".join(error.messages)) from None
+    row.save(update_fields=["parent"])
+    audit.record(
+        actor=actor,
+        action="domain.move",
+        resource=f"domain:{row.slug}",
+        payload={"from": before.slug if before else None, "to": parent.slug if parent else None},
+    )
+    return True
+
+
+@transaction.atomic
 def delete_domain(domain: Domain, *, actor: str) -> None:
     """Remove an empty domain; ConflictError while anything is in it or below it."""
     held = ("children", "datasets", "terms", "products")

@@ -31,6 +31,7 @@ from governance.models.request import (
     Terms,
 )
 from governance.models.review import ReviewItem, ReviewKind, ReviewMark, ReviewState
+from governance.models.simulation import Simulation, SimulationState
 from governance.models.webhook import DeliveryState, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
@@ -68,6 +69,8 @@ __all__ = [
     "ReviewKind",
     "ReviewMark",
     "ReviewState",
+    "Simulation",
+    "SimulationState",
     "Terms",
     "Verdict",
     "WebhookDelivery",

@@ -93,6 +93,16 @@ class Board:
         # a policy hangs on each of its alternatives
         return dict.fromkeys(found) if len(found) > 1 else found
 
+    def fitting(self, resource: Resource) -> Iterator[HungPolicy]:
+        """What applies to this dataset, whoever asks, each once."""
+        found = {
+            entry: None
+            for anchor in (*resource.anchors, *self._beginnings(resource))
+            for entries in self.by_resource.get(anchor, {}).values()
+            for entry in entries
+        }
+        return (entry for entry in found if entry.rest.matches(resource))
+
     def concerning(self, principal: Principal) -> Iterable[HungPolicy]:
         """What hangs where this principal is, whatever the dataset, each once."""
         found = [

@@ -83,6 +83,11 @@ class PolicyIndex:
             and (entry.is_plain or entry.policy.concerns(principal, now=now))
         ]
 
+    def fitting(self, resource: Resource) -> Iterator[Policy]:
+        """The readable policies that apply to this resource, to whomever and whenever."""
+        for board in (self.rights, self.duties):
+            yield from (entry.policy for entry in board.fitting(resource))
+
     def grants_of(self, principal: Principal) -> Iterator[Grant]:
         """Every grant to this user or their groups that holds now."""
         for subject in principal.subjects:

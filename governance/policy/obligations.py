@@ -52,7 +52,8 @@ def oblige(
     filters, refused = _bound_policy_filters(principal, resource, policies)
     if refused:
         return Refusal(tuple(refused))
-    conditions = [_union(opened), *(sql for sql, _ in filters)]
+    # in an order of their own, so that the same facts give the same text however they were arranged
+    conditions = [_union(opened), *sorted(sql for sql, _ in filters if sql is not None)]
     masks, mask_reasons = _masks(resource, policies)
     columns = _columns(resource, opened, masks)
     reasons = (
@@ -116,12 +117,12 @@ def _bound_policy_filters(
 
 def _union(rectangles: Sequence[Rectangle]) -> str | None:
     """The rows that any of the rectangles opens, as SQL; None is every row."""
-    filters: dict[str, None] = {}
+    filters: set[str] = set()
     for rectangle in rectangles:
         if rectangle.row_filter is None:
             return None
-        filters[rectangle.row_filter] = None
-    return next(iter(filters)) if len(filters) == 1 else "(" + " OR ".join(filters) + ")"
+        filters.add(rectangle.row_filter)
+    return filters.pop() if len(filters) == 1 else "(" + " OR ".join(sorted(filters)) + ")"
 
 
 def _columns(
@@ -156,7 +157,7 @@ def _masks(
     covering: list[tuple[Policy, list[FieldInfo]]] = []
     for policy in policies:
         if isinstance(policy.effect, MaskColumns):
-            fields = _covered(policy.scope, resource)
+            fields = covered_fields(policy.scope, resource)
             covering.append((policy, fields))
             for field in fields:
                 wanted.setdefault(field.name, []).append(policy.effect.mask)
@@ -169,7 +170,7 @@ def _masks(
     return masks, reasons
 
 
-def _covered(scope: Scope, resource: Resource) -> list[FieldInfo]:
+def covered_fields(scope: Scope, resource: Resource) -> list[FieldInfo]:
     """The fields that a mask policy with this scope covers: each of tag and name that it states must fit."""
     tags = {
         tag

@@ -68,9 +68,7 @@ def grant_access(
     `by` must be allowed to approve on the target, and never grants to themselves or to a group that they are in.
     Raises PermissionDeniedError, NotFoundError, or InvalidInputError for a filter or columns that do not fit.
     """
-    _require_approver(by, target)
-    if _is_own(by, subject):
-        raise PermissionDeniedError("nobody grants access to themselves or to their own group")
+    require_grantor(by, subject, target)
     check_rectangle(target, action=action, row_filter=row_filter, columns=columns)
     if expires_at is not None and expires_at <= utc_now():
         raise InvalidInputError("`expires_at` must be in the future")
@@ -85,6 +83,20 @@ def grant_access(
         purpose=purpose,
         expires_at=expires_at,
     )
+
+
+def require_grantor(by: Principal, subject: User | Group, target: Dataset | Domain) -> None:
+    """Raise PermissionDeniedError or NotFoundError unless `by` may give `subject` a right on the target."""
+    require_approver(by, target)
+    if _is_own(by, subject):
+        raise PermissionDeniedError("nobody grants access to themselves or to their own group")
+
+
+def require_revoker(by: Principal, grant: GrantBase) -> None:
+    """Raise PermissionDeniedError or NotFoundError unless `by` may take this grant back."""
+    held: Any = grant
+    if getattr(held, "user_id", None) != by.id:
+        require_approver(by, held.content_object)
 
 
 def require_other_owner(by: Principal, dataset: Dataset, owner: User | Group) -> None:
@@ -181,10 +193,8 @@ def revoke_grant(grant: GrantBase, *, by: Principal, reason: str = "") -> None:
     row = _locked(type(grant)).filter(pk=grant.pk).first()
     if row is None:
         raise NotFoundError("there is no such grant")
-    held: Any = row
-    if getattr(held, "user_id", None) != by.id:
-        _require_approver(by, held.content_object)
-    _remove(held, actor=by.username, action="grant.revoke", step=Step.REVOKE, why=reason)
+    require_revoker(by, row)
+    _remove(row, actor=by.username, action="grant.revoke", step=Step.REVOKE, why=reason)
 
 
 @transaction.atomic
@@ -320,7 +330,8 @@ def _persons(grant: Any) -> list[str]:
     return [grant.user.get_username()] if hasattr(grant, "user_id") else []
 
 
-def _require_approver(by: Principal, target: Dataset | Domain) -> None:
+def require_approver(by: Principal, target: Dataset | Domain) -> None:
+    """Raise PermissionDeniedError or NotFoundError unless `by` may approve on the target."""
     facts = load_facts(by)
     if isinstance(target, Dataset):
         require(by, Action.APPROVE, target, facts=facts)

@@ -19,9 +19,7 @@ def approve_declassification(
 
     Raises PermissionDeniedError or NotFoundError unless `by` administers the source's dataset and may see the target's.
     """
-    facts = load_facts(by)
-    require(by, Action.ADMINISTER, source.dataset, facts=facts)
-    require(by, Action.VIEW_METADATA, target.dataset, facts=facts)
+    require_declassifier(by, source, target)
     if not reason.strip():
         raise InvalidInputError("`reason` must say why nothing protected is left")
     try:
@@ -33,6 +31,13 @@ def approve_declassification(
         raise ConflictError("this derivation is declassified already") from None
     _audit(row, by=by, action="label.declassify")
     return row
+
+
+def require_declassifier(by: Principal, source: Field, target: Field) -> None:
+    """Raise PermissionDeniedError or NotFoundError unless `by` may stop labels between these fields."""
+    facts = load_facts(by)
+    require(by, Action.ADMINISTER, source.dataset, facts=facts)
+    require(by, Action.VIEW_METADATA, target.dataset, facts=facts)
 
 
 @transaction.atomic

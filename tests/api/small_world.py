@@ -22,6 +22,8 @@ from governance.models import (
     Declassification,
     Delegation,
     ReviewKind,
+    Simulation,
+    SimulationState,
     WebhookDelivery,
     WebhookEndpoint,
 )
@@ -74,6 +76,11 @@ def make_small_world() -> SmallWorld:
                 "applies_to": {"field_tags": ["pii.email"]},
                 "effect": {"deny": "read"},
             }
+        ),
+        "simulation": Simulation.objects.create(
+            author=base.superuser,
+            document={"changes": [{"withdraw_policy": "hidden"}]},
+            state=SimulationState.DONE,
         ),
         "review": raise_review(
             ReviewKind.FILTER_MISFIT,

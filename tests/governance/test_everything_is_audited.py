@@ -45,6 +45,8 @@ SILENT = {
     "governance.services.grants.describe": "reads",
     "governance.services.grants.require_other_owner": "checks",
     "governance.services.policies.check_policy": "reads",
+    "governance.services.simulations.policy_findings": "reads",
+    "governance.services.simulations.require_simulator": "checks",
     "identity.services.second_factor.has_second_factor": "reads",
     "identity.services.second_factor.new_secret": "computes",
     "identity.services.second_factor.provisioning_uri": "computes",

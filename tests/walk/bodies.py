@@ -171,6 +171,17 @@ BODIES: dict[str, list[Any]] = {
         {"type": "BATCH", "inputs": [_NAMED], "outputs": []}
     ],
     "POST api/v1/namespaces/<namespace>/jobs/<job>/runs": [{}],
+    "POST api/v1/simulations": [
+        {"draft": {"changes": [change]}}
+        for change in (
+            {"put_tag": {"tag": "gold", "dataset": "$(dataset)"}},
+            {"put_tag": {"tag": "gold", "dataset": "$(namespace):$(dataset name)"}},
+            {"give_grant": {"user": "user-3", "dataset": "$(dataset)", "action": "read"}},
+            {"give_grant": {"user": "user-3", "domain": "$(domain)", "action": "read"}},
+            {"move_dataset": {"dataset": "$(my dataset)", "domain": "$(domain)"}},
+            {"move_domain": {"domain": "$(domain)", "parent": None}},
+        )
+    ],
     "POST api/v1/policies": [
         {"name": "fresh", "applies_to": {"domain": "$(domain)"}, "effect": {"deny": "read"}},
         {"name": "fresh", "applies_to": {"tags": ["$(tag)"]}, "effect": {"deny": "read"}},
@@ -287,6 +298,7 @@ WITHOUT_BODY = (
     "POST api/v1/ingestion/sources/<name>/resume",
     "PUT api/v1/ingestion/uploads/<name>/<filename>",
     "POST api/v1/policies/<pk>/publish",
+    "POST api/v1/simulations/<uuid>/publish",
     "POST api/v1/policies/<pk>/retire",
     "POST api/v1/processing/pipelines/<uuid>/runs",
     "POST api/v1/processing/runs/<uuid>/cancel",

@@ -79,6 +79,9 @@ def command_questions(estate: Estate) -> Iterator[Question]:
         f"name: fresh\napplies_to: {{domain: {word('domain', VAULT)}}}\neffect: {{deny: read}}\n"
     )
     yield _question("policy", f"apply {_file(document)} --by {viewer}")
+    draft = f"changes: [{{put_tag: {{tag: gold, dataset: {hidden['dataset']}}}}}]"
+    yield _question("policy", f"simulate {_file(draft)} --by {viewer}")
+    yield _question("policy", f"lint --by {viewer}")
     rule = (
         f"name: fresh\napplies_to: {{domain: {word('domain', VAULT)}}}\nstages: [{{by: steward}}]\n"
     )

@@ -27,6 +27,7 @@ FOR_STAFF: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             ("Reviews", "rate_review", "governance_reviewitem"),
             ("Rules of approval", "rule", "governance_requestrule"),
             ("Policies", "policy", "governance_policyversion"),
+            ("Simulations", "science", "governance_simulation"),
             ("Dataset grants to people", "person", "governance_datasetusergrant"),
             ("Dataset grants to groups", "group", "governance_datasetgroupgrant"),
             ("Domain grants to people", "person", "governance_domainusergrant"),

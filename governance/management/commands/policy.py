@@ -1,10 +1,12 @@
-"""`manage.py policy apply|diff|export|test`: policies kept as files, reviewed like code."""
+"""`manage.py policy apply|diff|export|test|simulate|publish|lint`: policies kept as files, reviewed like code."""
 
 import difflib
+import json
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
@@ -13,16 +15,24 @@ from catalog.models import Dataset
 from core.errors import LakewardenError
 from governance.facts import load_domains
 from governance.management.names import find_principal
-from governance.models import PolicyStatus, PolicyVersion
+from governance.models import PolicyStatus, PolicyVersion, SimulationState
 from governance.policy.anchors import scope_predicate
 from governance.policy.documents import dump_documents, load_documents, parse_policy
 from governance.restriction import to_condition
 from governance.services.policies import check_policy, publish_policy, save_policy_draft
+from governance.services.simulations import (
+    policy_findings,
+    publish_simulation,
+    start_simulation,
+)
+from governance.simulation.document import load_draft
+from governance.simulation.results import tell_result, visible_simulations
 
 
 class Command(BaseCommand):
     help = (
-        "Apply, compare, export or test policy documents (YAML, several in a file, split by ---)."
+        "Apply, compare, export, test or lint policy documents (YAML, several in a file, split by ---); "
+        "simulate a draft of changes and publish it."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -38,6 +48,16 @@ class Command(BaseCommand):
             "test", help="check documents against the catalog, changing nothing"
         )
         test.add_argument("file", type=Path)
+        simulate = verbs.add_parser("simulate", help="what a draft of changes would do")
+        simulate.add_argument("file", type=Path)
+        simulate.add_argument("--by", required=True, help="the user in whose name it is asked")
+        simulate.add_argument("--days", type=int, default=0, help="replay so many days of the log")
+        simulate.add_argument("--after", type=int, default=0, help="go on where a result was cut")
+        publish = verbs.add_parser("publish", help="make the changes of a simulated draft")
+        publish.add_argument("simulation", type=UUID)
+        publish.add_argument("--by", required=True, help="the user in whose name it is done")
+        lint = verbs.add_parser("lint", help="dead, shadowed and conflicting policies in force")
+        lint.add_argument("--by", required=True, help="the user who may write them")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -90,13 +110,43 @@ class Command(BaseCommand):
         if failed:
             raise CommandError("some documents do not fit the catalog", returncode=1)
 
+    def _simulate(self, *, file: Path, by: str, days: int, after: int, **_: Any) -> None:
+        author = find_principal(by)
+        row = start_simulation(
+            load_draft(_text(file)), by=author, days=days, after=after, at_once=True
+        )
+        if row.state == SimulationState.FAILED:
+            raise CommandError(row.error)
+        self.stdout.write(f"simulation {row.uuid}")
+        self.stdout.write(json.dumps(tell_result(row, reader=author), indent=2))
 
-def _read(file: Path) -> list[dict[str, Any]]:
+    def _publish(self, *, simulation: UUID, by: str, **_: Any) -> None:
+        author = find_principal(by)
+        row = visible_simulations(author).filter(uuid=simulation).first()
+        if row is None:
+            raise CommandError(f"there is no simulation `{simulation}`")
+        done = publish_simulation(row, by=author)
+        changed = "have changed" if done.facts_changed else "are the same"
+        self.stdout.write(f"published; the facts {changed} since the simulation")
+
+    def _lint(self, *, by: str, **_: Any) -> None:
+        found = policy_findings(find_principal(by))
+        for each in found:
+            others = f" by {', '.join(each['others'])}" if each["others"] else ""
+            self.stdout.write(f"{each['policy']}: {each['kind']}{others}: {each['evidence']}")
+        if not found:
+            self.stdout.write("nothing found")
+
+
+def _text(file: Path) -> str:
     try:
-        text = file.read_text()
+        return file.read_text()
     except OSError as error:
         raise CommandError(f"`{file}` cannot be read: {error.strerror}") from error
-    documents = load_documents(text)
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    documents = load_documents(_text(file))
     names = [parse_policy(document).name for document in documents]
     doubled = {name for name in names if names.count(name) > 1}
     if doubled:
