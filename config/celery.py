@@ -71,6 +71,16 @@ app.conf.beat_schedule = {
         "schedule": crontab(hour=3, minute=41),
         "options": {"queue": "tiering"},
     },
+    "run-erasures": {
+        "task": "storage.run_erasures",
+        "schedule": 300.0,
+        "options": {"queue": "tiering"},
+    },
+    "run-retention": {
+        "task": "storage.run_retention",
+        "schedule": crontab(hour=3, minute=11),
+        "options": {"queue": "tiering"},
+    },
     "apply-tier-policies": {
         "task": "storage.apply_tier_policies",
         "schedule": crontab(minute=17),

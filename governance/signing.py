@@ -20,6 +20,7 @@ from core.errors import UnavailableError
 
 KEY_ID_CHARACTERS = 16
 ORIGIN = "lakewarden-audit"
+CERTIFICATE_ORIGIN = b"lakewarden-erasure\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,11 @@ def is_signed(checkpoint: Checkpoint, signature: bytes) -> bool:
     except InvalidSignature:
         return False
     return True
+
+
+def sign_certificate(document: bytes) -> bytes:
+    """The configured key's signature of a certificate of erasure: of this line before it, so that it passes for nothing else."""
+    return _private_key().sign(CERTIFICATE_ORIGIN + document)
 
 
 def key_id() -> str:

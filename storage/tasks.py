@@ -4,15 +4,22 @@ import structlog
 from celery import shared_task
 from django.conf import settings
 
+from catalog.models import Dataset
 from core.errors import LakewardenError
 from core.jobs import enqueue
+from governance.facts import principal_of
+from governance.models import ErasureRequest
+from governance.models.retention import OPEN_ERASURES
 from storage.models import IcebergTable
 from storage.services.audit_archive import archive_audit as archive
 from storage.services.collections import settle_versions as settle
+from storage.services.erasure.planning import plan_erasure as plan
+from storage.services.erasure.running import run_approved
 from storage.services.files import sync_table_files as sync_files
 from storage.services.movements import due_movement_ids
 from storage.services.movements import run_movements as carry_on
 from storage.services.orphans import sweep_orphans
+from storage.services.retention import apply_retention, retained_datasets
 from storage.services.tiering import apply_tier_policies as apply_policies
 
 logger = structlog.get_logger(__name__)
@@ -54,6 +61,44 @@ def archive_audit() -> int:
 def apply_tier_policies() -> None:
     """Plan and start what the enabled policies of every dataset ask for now."""
     apply_policies()
+
+
+@shared_task(name="storage.plan_erasure", acks_late=True, time_limit=3600)
+def plan_erasure(*, erasure_id: int) -> None:
+    """Find what an erasure would touch, in the name of who asked; nothing to do where it is over or gone."""
+    row = ErasureRequest.objects.filter(pk=erasure_id, state__in=OPEN_ERASURES).first()
+    if row is None or row.steps.exists():
+        return
+    try:
+        plan(row, by=principal_of(row.requested_by))
+    except LakewardenError as error:
+        ErasureRequest.objects.filter(pk=row.pk).update(last_error=error.message[:500])
+        logger.warning("erasure not planned", erasure=str(row.uuid), code=error.code)
+
+
+@shared_task(name="storage.run_erasures", acks_late=True, time_limit=3600)
+def run_erasures() -> int:
+    """Carry on the erasures that are approved; one that was killed goes on where it was."""
+    return run_approved()
+
+
+@shared_task(name="storage.run_retention")
+def run_retention() -> None:
+    """Ask for one bounded step of retention on every dataset that a rule in force deletes from."""
+    for dataset in retained_datasets():
+        enqueue("storage.retain_dataset", queue="tiering", dataset_id=dataset.pk)
+
+
+@shared_task(name="storage.retain_dataset", acks_late=True)
+def retain_dataset(*, dataset_id: int) -> None:
+    """Delete what is due of a dataset, so much as one step does; nothing to do if it is gone."""
+    dataset = Dataset.objects.live().filter(pk=dataset_id).first()
+    if dataset is None:
+        return
+    try:
+        apply_retention(dataset, dry_run=False)
+    except LakewardenError as error:
+        logger.warning("retention failed", dataset=str(dataset), code=error.code)
 
 
 @shared_task(name="storage.sweep_orphans")

@@ -27,6 +27,12 @@ from api.v1.history import PastAccessView, PastChangesView, PastQuestionView, Pa
 from api.v1.identity import GroupViewSet, MeView, TokenViewSet, UserViewSet
 from api.v1.policies import PolicyViewSet
 from api.v1.requests import AccessRequestViewSet
+from api.v1.retention import (
+    DatasetRetentionView,
+    ErasureViewSet,
+    LegalHoldViewSet,
+    RetentionRuleViewSet,
+)
 from api.v1.reviews import ReviewViewSet
 from api.v1.service_accounts import ServiceAccountViewSet
 from api.v1.simulations import PolicyFindingsView, SimulationViewSet
@@ -42,6 +48,9 @@ router.register("access-requests", AccessRequestViewSet, basename="access-reques
 router.register("break-glass", BreakGlassViewSet, basename="break-glass")
 router.register("reviews", ReviewViewSet, basename="review")
 router.register("request-rules", RequestRuleViewSet, basename="request-rule")
+router.register("retention-rules", RetentionRuleViewSet, basename="retention-rule")
+router.register("legal-holds", LegalHoldViewSet, basename="legal-hold")
+router.register("erasures", ErasureViewSet, basename="erasure")
 router.register("delegations", DelegationViewSet, basename="delegation")
 router.register("webhooks", WebhookViewSet, basename="webhook")
 router.register("webhook-deliveries", WebhookDeliveryViewSet, basename="webhook-delivery")
@@ -83,6 +92,11 @@ urlpatterns = [
     path("grants/<uuid:uuid>", GrantView.as_view(), name="grant"),
     path(
         "catalog/datasets/<uuid:uuid>/decisions", DecisionView.as_view(), name="dataset-decisions"
+    ),
+    path(
+        "catalog/datasets/<uuid:uuid>/retention",
+        DatasetRetentionView.as_view(),
+        name="dataset-retention",
     ),
     path("catalog/datasets/<uuid:uuid>/labels", LabelOriginsView.as_view(), name="dataset-labels"),
     path(

@@ -30,6 +30,13 @@ from governance.models.request import (
     RequestVote,
     Terms,
 )
+from governance.models.retention import (
+    ErasureRequest,
+    ErasureState,
+    ErasureStep,
+    LegalHold,
+    RetentionRule,
+)
 from governance.models.review import ReviewItem, ReviewKind, ReviewMark, ReviewState
 from governance.models.simulation import Simulation, SimulationState
 from governance.models.webhook import DeliveryState, WebhookDelivery, WebhookEndpoint
@@ -51,11 +58,15 @@ __all__ = [
     "DeliveryState",
     "DomainGroupGrant",
     "DomainUserGrant",
+    "ErasureRequest",
+    "ErasureState",
+    "ErasureStep",
     "FactKind",
     "FactLog",
     "FactLogMark",
     "GrantBase",
     "HistoryBeginning",
+    "LegalHold",
     "NoticeKind",
     "Policy",
     "PolicyStatus",
@@ -65,6 +76,7 @@ __all__ = [
     "RequestRule",
     "RequestState",
     "RequestVote",
+    "RetentionRule",
     "ReviewItem",
     "ReviewKind",
     "ReviewMark",

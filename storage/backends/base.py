@@ -119,6 +119,18 @@ class Backend(ABC):
     def delete(self, key: str) -> None:
         """Remove the object; a missing one is no error, so that removal can be repeated."""
 
+    def purge(self, key: str) -> None:
+        """Remove the object and every version of it that the store keeps; a missing one is no error.
+
+        Raises ObjectLockedError where the store keeps one against removal.
+        """
+        self.delete(key)
+
+    def is_locked(self, key: str) -> bool:
+        """Whether the store keeps the object against removal."""
+        del key
+        return False
+
     def put_bytes(
         self, key: str, data: bytes, *, media_type: str = "", storage_class: str = ""
     ) -> None:

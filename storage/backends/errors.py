@@ -33,6 +33,13 @@ class ChecksumMismatchError(LakewardenError):
     code = "checksum-mismatch"
 
 
+class ObjectLockedError(LakewardenError):
+    """The object store keeps the object against removal: a lock or a legal hold of its own is on it."""
+
+    code = "object-locked"
+    status = 409
+
+
 class RetentionRefusedError(LakewardenError):
     """The object store cannot keep an object against removal for as long as the settings ask for."""
 

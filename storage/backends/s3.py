@@ -18,6 +18,7 @@ from django.conf import settings
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
+from core.clock import utc_now
 from storage.backends.base import (
     CHUNK_BYTES,
     PAGE_OBJECTS,
@@ -29,6 +30,7 @@ from storage.backends.base import (
 from storage.backends.errors import (
     BackendUnavailableError,
     InvalidKeyError,
+    ObjectLockedError,
     ObjectMissingError,
     RetentionRefusedError,
 )
@@ -39,6 +41,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
+# What stores without versions answer to the question after them, and stores with locks to a removal.
+NOT_OFFERED_CODES = frozenset({"NotImplemented", "MethodNotAllowed", "501", "405"})
+LOCKED_CODES = frozenset({"AccessDenied", "InvalidRequest", "ObjectLocked"})
 MISSING_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
 BUCKET_EXISTS_CODES = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 CONNECT_SECONDS = 5
@@ -184,6 +189,33 @@ class S3Backend(Backend):
     def delete(self, key: str) -> None:
         self._control(self._client.delete_object, Bucket=self.bucket, Key=self._full(key))
 
+    def purge(self, key: str) -> None:
+        if not _is_versioned(self.bucket):
+            self.delete(key)
+            return
+        full = self._full(key)
+        pages = self._client.get_paginator("list_object_versions")
+        for page in self._control(lambda: list(pages.paginate(Bucket=self.bucket, Prefix=full))):
+            for row in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+                if row["Key"] == full:
+                    self._purge_version(full, row["VersionId"])
+
+    def _purge_version(self, full: str, version: str) -> None:
+        try:
+            self._client.delete_object(Bucket=self.bucket, Key=full, VersionId=version)
+        except ClientError as error:
+            if _code(error) in LOCKED_CODES:
+                raise ObjectLockedError("the object store keeps a version of the object") from error
+            raise _unavailable(error) from error
+        except BotoCoreError as error:
+            raise _unavailable(error) from error
+
+    def is_locked(self, key: str) -> bool:
+        answer = self._control(self._client.head_object, Bucket=self.bucket, Key=self._full(key))
+        until: datetime | None = answer.get("ObjectLockRetainUntilDate")
+        held = answer.get("ObjectLockLegalHoldStatus") == "ON"
+        return held or (until is not None and until > utc_now())
+
     def copy_from(
         self, source: Backend, source_key: str, key: str, *, storage_class: str = ""
     ) -> None:
@@ -279,6 +311,19 @@ def _bucket_region() -> dict[str, Any]:
     if s3.endpoint_url or s3.region == "us-east-1":
         return {}
     return {"CreateBucketConfiguration": {"LocationConstraint": s3.region}}
+
+
+def _is_versioned(bucket: str) -> bool:
+    """Whether the bucket keeps versions, now or from before; asked each time, since it can be switched on."""
+    try:
+        answer = _client_of(os.getpid()).get_bucket_versioning(Bucket=bucket)
+    except ClientError as error:
+        if _code(error) in NOT_OFFERED_CODES:
+            return False
+        raise _unavailable(error) from error
+    except BotoCoreError as error:
+        raise _unavailable(error) from error
+    return bool(answer.get("Status"))
 
 
 @lru_cache(maxsize=64)

@@ -28,6 +28,7 @@ from storage.backends import Backend, Checksum, check_key, open_location
 from storage.backends.base import CHUNK_BYTES
 from storage.backends.errors import ChecksumMismatchError
 from storage.models import CollectionObject, Movement, MovementState, PendingVersion, Tier
+from storage.services.gate import discard_write
 from storage.services.locations import tier_of
 
 MAX_OBJECTS_A_CALL = 1000
@@ -256,7 +257,7 @@ def _store(
             key, item.content, media_type=item.media_type, storage_class=tier.storage_class
         )
     if backend.checksum(key) != checksum:
-        backend.delete(key)
+        discard_write(backend, key)
         raise ChecksumMismatchError(f"object `{item.key}` did not come back as it was written")
     return StoredObject(item=item, checksum=checksum, uri=backend.uri_of(key))
 

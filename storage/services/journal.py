@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+from catalog.models import Dataset
 from core import audit
 from core.clock import utc_now
 from core.jobs import enqueue
-from storage.backends import open_location
 from storage.models import IcebergTable, Movement, MovementState
 from storage.models.movement import BEFORE_SWITCH, UNFINISHED
+from storage.services.gate import delete_file
 from storage.tables.io import file_io
 from storage.tables.metadata import parse_metadata
 from storage.tiering.relocation import protected_snapshots, snapshots_using
@@ -35,15 +36,20 @@ def roll_back(
 
 def drop_target(movement: Movement) -> None:
     """Remove the copy of a movement that was rolled back or has failed, and close it; idempotent."""
-    backend = open_location(movement.target_tier.location)
-    backend.delete(backend.key_of(movement.target_uri))
+    delete_file(movement.target_uri, dataset=dataset_of(movement))
     Movement.objects.filter(pk=movement.pk).update(finished_at=utc_now(), leased_until=None)
 
 
 def resource_of(movement: Movement) -> str:
     """What the audit log says the movement is of."""
+    dataset = dataset_of(movement)
+    return dataset.node_id if dataset else f"movement:{movement.uuid}"
+
+
+def dataset_of(movement: Movement) -> Dataset | None:
+    """Whose bytes it moves; None once the table was dropped."""
     holder = movement.table or movement.held_object
-    return holder.dataset.node_id if holder else f"movement:{movement.uuid}"
+    return holder.dataset if holder else None
 
 
 def lock_table_movements(table: IcebergTable) -> list[Movement]:

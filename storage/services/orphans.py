@@ -17,6 +17,7 @@ from core.clock import utc_now
 from core.errors import InvalidInputError, UnprocessableError
 from storage.backends import ObjectInfo, open_location
 from storage.models import IcebergTable, Movement, StorageLocation
+from storage.services.gate import delete_file
 from storage.services.movements import unfinished
 from storage.services.writers import oldest_writer
 from storage.tables.io import file_io
@@ -74,7 +75,7 @@ def sweep_orphans(
     """Find the table's orphans on every storage location and, unless `dry_run`, remove them, audited.
 
     Reads every manifest of every readable snapshot once. Raises InvalidInputError for an age below 2 hours,
-    MissingFilesError, BackendUnavailableError.
+    MissingFilesError, LegalHoldError, BackendUnavailableError.
     """
     if older_than < MIN_AGE:
         raise InvalidInputError(f"orphans must be at least {MIN_AGE} old to be told from new files")
@@ -148,11 +149,8 @@ def _remove(
             return 0
         _add(references, locked)
         certain = [each for each in _not_moving(orphans) if each.uri not in references]
-        for location in StorageLocation.objects.order_by("pk"):
-            backend = open_location(location)
-            for each in certain:
-                if each.uri.startswith(f"{backend.root}/"):
-                    backend.delete(backend.key_of(each.uri))
+        for each in certain:
+            delete_file(each.uri, dataset=table.dataset)
         audit.record(
             actor=actor,
             action="table.remove_orphans",

@@ -14,7 +14,6 @@ from pyiceberg.table import Table
 
 from core import audit
 from core.clock import utc_now
-from storage.backends import open_uri
 from storage.models import (
     CollectionObject,
     DataFile,
@@ -22,7 +21,8 @@ from storage.models import (
     Movement,
     MovementState,
 )
-from storage.services.journal import close_keeping_source, resource_of, roll_back
+from storage.services.gate import delete_file
+from storage.services.journal import close_keeping_source, dataset_of, resource_of, roll_back
 from storage.tables.catalog import LakewardenCatalog
 from storage.tables.locations import is_taken
 from storage.tiering.relocation import protected_snapshots, relocate_files, snapshots_using
@@ -193,8 +193,7 @@ def _mark_switched(row: Movement) -> None:
 
 
 def _delete_source(movement: Movement) -> None:
-    backend, key = open_uri(movement.source_uri)
-    backend.delete(key)
+    delete_file(movement.source_uri, dataset=dataset_of(movement))
 
 
 def _mark_done(movement: Movement) -> None:

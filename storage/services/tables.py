@@ -27,6 +27,7 @@ from core.ids import uuid7
 from core.jobs import enqueue
 from identity.models import User
 from storage.models import IcebergNamespace, IcebergTable
+from storage.services.gate import require_deletable
 from storage.services.journal import lock_table_movements, settle_movements
 from storage.services.namespaces import LOCATION_PROPERTY, get_namespace
 from storage.services.table_catalog import (
@@ -169,6 +170,8 @@ def commit_table(
             return _commit_creation(identifier, requirements, updates, actor=actor, owner=owner)
         base = parse_metadata(table.metadata)
         check_requirements(base, requirements)
+        if any(isinstance(each, RemoveSnapshotsUpdate) for each in updates):
+            require_deletable(table.dataset)
         metadata = apply_updates(base, updates, metadata_location=table.metadata_location)
         if metadata == base:
             return table
@@ -233,6 +236,7 @@ def drop_table(*, identifier: Sequence[str], purge: bool = False, actor: str = "
     with transaction.atomic():
         lock_table_movements(get_table(identifier))
         table = get_table(identifier, lock=True)
+        require_deletable(table.dataset)
         # None is planned any more, now that the table's row is locked; one that came between is found here.
         expiring = settle_movements(table, lock_table_movements(table))
         if expiring:

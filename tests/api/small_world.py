@@ -29,6 +29,9 @@ from governance.models import (
 )
 from governance.queries import principal_of
 from governance.services.break_glass import break_glass
+from governance.services.erasures import request_erasure
+from governance.services.holds import place_hold, release_hold
+from governance.services.retention import save_retention_rule
 from governance.services.reviews import raise_review
 from governance.services.rules import save_rule
 from identity.models import ApiToken, ExternalIdentity
@@ -110,6 +113,7 @@ def make_small_world() -> SmallWorld:
         detector_version=1,
     )
     _add_approval(base, rows)
+    _add_retention(base, rows)
     _add_vocabulary(base, rows)
     _add_ingestion_and_processing(base, rows)
     _add_models(base, rows)
@@ -147,6 +151,21 @@ def _add_approval(base: World, rows: dict[str, object]) -> None:
     )
     rows["webhook"] = endpoint
     rows["delivery"] = WebhookDelivery.objects.create(endpoint=endpoint, event={"type": "hidden"})
+
+
+def _add_retention(base: World, rows: dict[str, object]) -> None:
+    rows["retention_rule"] = save_retention_rule(
+        {"name": "hidden-keeping", "applies_to": {"domain": ["sales"]}, "keep_days": 1},
+        by=principal_of(base.steward),
+    )
+    rows["hold"] = place_hold(base.sales, by=principal_of(base.superuser), reason="hidden case")
+    release_hold(rows["hold"], by=principal_of(base.superuser), reason="hidden end")
+    rows["erasure"] = request_erasure(
+        by=principal_of(base.superuser),
+        identifiers=[{"label": "pii.hidden", "value": "hidden-person"}],
+        reason="hidden wish",
+        due_at=utc_now() + timedelta(days=1),
+    )
 
 
 def _add_vocabulary(base: World, rows: dict[str, object]) -> None:

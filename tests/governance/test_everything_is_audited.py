@@ -42,6 +42,7 @@ SILENT = {
     "catalog.services.glossary.lock_term": "reads",
     "catalog.services.search.refresh_search_text": "brings up to date what is derived",
     "governance.services.audit_subjects.is_auditor": "reads",
+    "governance.services.erasures.visible_erasures": "reads",
     "governance.services.grants.describe": "reads",
     "governance.services.grants.require_other_owner": "checks",
     "governance.services.policies.check_policy": "reads",
@@ -54,6 +55,7 @@ SILENT = {
     "serving.services.inference.load_session": "fills a cache",
     "storage.services.audit_archive.archive_audit": "a record of each copy of the log would be copied in turn",
     "storage.services.namespaces.domain_of": "reads",
+    "storage.services.retention.retained_datasets": "reads",
     "storage.services.tables.get_table": "reads",
     "storage.services.tables.stage_table": "writes nothing",
 }

@@ -77,6 +77,24 @@ BODIES: dict[str, list[Any]] = {
     "POST api/v1/request-rules": [
         {"name": "fresh", "applies_to": {"domain": ["$(domain)"]}, "stages": [{"by": "steward"}]}
     ],
+    "POST api/v1/retention-rules": [
+        {"name": "fresh", "applies_to": {"domain": ["$(domain)"]}, "keep_days": 1}
+    ],
+    "POST api/v1/legal-holds": [
+        {"dataset": "$(dataset)", "reason": "r"},
+        {"domain": "$(domain)", "reason": "r"},
+        {"tag": "$(tag)", "reason": "r"},
+    ],
+    "POST api/v1/legal-holds/<uuid>/release": [{"reason": "r"}],
+    "POST api/v1/erasures": [
+        {
+            "identifiers": [{"column": "$(namespace):$(dataset name)#region", "value": "a"}],
+            "reason": "r",
+            "due_at": "2036-01-01T00:00:00Z",
+        }
+    ],
+    "POST api/v1/erasures/<uuid>/approve": [{"comment": "c"}],
+    "POST api/v1/erasures/<uuid>/refuse": [{"comment": "c"}],
     "POST api/v1/reviews/<uuid>/acknowledge": [{"comment": "c"}],
     "POST api/v1/reviews/<uuid>/resolve": [{"comment": "c"}],
     "PATCH api/v1/service-accounts/<username>": [{"responsible": "user-3"}],
@@ -284,7 +302,10 @@ WITHOUT_BODY = (
     "POST api/v1/catalog/datasets/<uuid>/classifications/<classification>/accept",
     "POST api/v1/catalog/datasets/<uuid>/classifications/<classification>/reject",
     "POST api/v1/delegations/<uuid>/end",
+    "POST api/v1/erasures/<uuid>/plan",
+    "POST api/v1/erasures/<uuid>/withdraw",
     "POST api/v1/request-rules/<name>/retire",
+    "POST api/v1/retention-rules/<name>/retire",
     "POST api/v1/service-accounts/<username>/deactivate",
     "POST api/v1/service-accounts/<username>/tokens/<token>/rotate",
     "POST api/v1/webhook-deliveries/<uuid>/redeliver",

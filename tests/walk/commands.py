@@ -21,11 +21,13 @@ OPERATORS = {
     "classify": "samples any dataset, as the service itself does",
     "erase_audit_subject": "asks as an auditor, who reads the whole log",
     "explain": "asks what the kernel answers to somebody: the operator sees more than they",
+    "erasure": "asks as an administrator, who sees all",
     "export_audit": "writes the audit log",
     "history": "asks as an auditor, or as who manages the dataset",
     "grant_runtime_role": "gives a role of the database its rights",
     "land": "does a worker's turn",
     "pipeline": "does a worker's turn, and lists all pipelines to the operator",
+    "retention": "does a worker's turn, and writes rules as administrators and stewards",
     "reviews": "lists all findings to the operator",
     "reindex": "makes derived rows anew, and counts them",
     "service_account": "names accounts, no dataset",
@@ -40,6 +42,7 @@ ACTING = (
     "break_glass",
     "catalog_export",
     "catalog_import",
+    "hold",
     "lineage",
     "policy",
     "request_rule",
@@ -90,6 +93,8 @@ def command_questions(estate: Estate) -> Iterator[Question]:
         yield _question("access_request", f"--by {viewer} {verb}")
     for asked in ("ask {} --purpose p --days 1", "invite {}"):
         yield _question("access_request", f"--by {viewer} {asked.format(hidden['dataset'])}")
+    yield _question("hold", f"list --all --by {viewer}")
+    yield _question("hold", f"place --dataset {hidden['dataset']} --reason r --by {viewer}")
     yield _question("break_glass", f"list --by {viewer}")
     yield _question("break_glass", f"break --dataset {hidden['dataset']} --reason r --by {viewer}")
 

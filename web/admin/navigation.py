@@ -75,6 +75,9 @@ FOR_SUPERUSERS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             ("Audit log", "history", "governance_auditrecord"),
             ("Audit checkpoints", "verified", "governance_auditcheckpoint"),
+            ("Retention rules", "schedule", "governance_retentionrule"),
+            ("Legal holds", "gavel", "governance_legalhold"),
+            ("Erasures", "person_remove", "governance_erasurerequest"),
             ("Absences", "event_busy", "governance_delegation"),
             ("Webhooks", "webhook", "governance_webhookendpoint"),
             ("Webhook deliveries", "outbox", "governance_webhookdelivery"),

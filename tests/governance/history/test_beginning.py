@@ -48,7 +48,9 @@ def test_a_standing_installation_begins_with_what_it_has():
     closed = FieldEdge.objects.create(
         source=target, target=source, valid_from=NOON - 8 * DAY, valid_to=NOON - 2 * DAY
     )
-    policy = make_policy({"name": "p", "applies_to": {"name": "*"}, "effect": {"allow": ["discover"]}}).policy
+    policy = make_policy(
+        {"name": "p", "applies_to": {"name": "*"}, "effect": {"allow": ["discover"]}}
+    ).policy
     for model in (Tag, NamedGroup, Policy, FieldEdge):
         history_of(model).delete()
     history_of(User).update(username="")

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0011_classification'),
+        ('governance', '0012_history_of_facts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,1 @@
+"""How long data is kept and what may be deleted: pure functions, no I/O."""
