@@ -33,6 +33,8 @@ app.conf.beat_schedule = {
     "raise-reviews": {"task": "governance.raise_reviews", "schedule": 10.0},
     "watch-requests": {"task": "governance.watch_requests", "schedule": 60.0},
     "sweep-simulations": {"task": "governance.sweep_simulations", "schedule": 60.0},
+    "count-uses": {"task": "governance.count_uses", "schedule": 30.0},
+    "watch-campaigns": {"task": "governance.watch_campaigns", "schedule": 60.0},
     "send-notices": {"task": "governance.send_notices", "schedule": 30.0},
     "deliver-webhooks": {"task": "governance.deliver_webhooks", "schedule": 10.0},
     "seal-audit": {"task": "governance.seal_audit", "schedule": 2.0},

@@ -134,6 +134,7 @@ class LakewardenSettings:
     data_dir: Path
     audit_key_file: Path
     audit_master_key_file: Path
+    audit_second_master_key_file: Path | None
     audit_archive: AuditArchiveSettings | None
     database: DatabaseSettings
     redis_url: str = field(repr=False)
@@ -180,6 +181,7 @@ def read_settings(environ: Mapping[str, str]) -> LakewardenSettings:
         data_dir=data_dir,
         audit_key_file=Path(reader.text("LAKEWARDEN_AUDIT_KEY_FILE")),
         audit_master_key_file=Path(reader.text("LAKEWARDEN_AUDIT_MASTER_KEY_FILE")),
+        audit_second_master_key_file=reader.path("LAKEWARDEN_AUDIT_SECOND_MASTER_KEY_FILE"),
         audit_archive=_audit_archive(reader),
         database=_database(reader),
         redis_url=reader.text("REDIS_URL"),

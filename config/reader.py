@@ -1,6 +1,7 @@
 """Reading one environment: each value has a type and bounds, and what is wrong is told by its name."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 MIN_SECRET_LENGTH = 32
@@ -28,6 +29,10 @@ class Reader:
 
     def optional(self, name: str) -> str | None:
         return self.environ.get(name, "").strip() or None
+
+    def path(self, name: str) -> Path | None:
+        value = self.optional(name)
+        return None if value is None else Path(value)
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         value = self.text(name, default)

@@ -8,13 +8,16 @@ import http.client
 import ipaddress
 import socket
 import ssl
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from core.errors import InvalidInputError
 
 TIMEOUT = 10.0  # seconds, for each of connecting, sending and waiting
+LONGEST = 20.0  # seconds, for all that follows the connection: a peer may send a byte at a time
 MAX_URL = 2000
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -63,22 +66,46 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str], named: Iterable[s
     connection = http.client.HTTPConnection(place.host, place.port, timeout=TIMEOUT)
     connection.sock = _connect(place)
     path = (place.parts.path or "/") + (f"?{place.parts.query}" if place.parts.query else "")
-    try:
-        connection.request("POST", path, body=body, headers=dict(headers))
-        return connection.getresponse().status
-    finally:
-        connection.close()
+    with _bounded(connection.sock):
+        try:
+            if isinstance(connection.sock, ssl.SSLSocket):
+                connection.sock.do_handshake()
+            connection.request("POST", path, body=body, headers=dict(headers))
+            return connection.getresponse().status
+        finally:
+            connection.close()
 
 
 def _connect(place: Destination) -> socket.socket:
+    """Connected; the handshake of TLS is still to come."""
     plain = socket.create_connection((place.address, place.port), timeout=TIMEOUT)
     if place.parts.scheme != "https":
         return plain
     try:
-        return ssl.create_default_context().wrap_socket(plain, server_hostname=place.host)
+        return ssl.create_default_context().wrap_socket(
+            plain, server_hostname=place.host, do_handshake_on_connect=False
+        )
     except BaseException:
         plain.close()
         raise
+
+
+@contextmanager
+def _bounded(connected: socket.socket) -> Iterator[None]:
+    """Cut the connection after LONGEST, which whoever reads from it sees as its end."""
+
+    def cut() -> None:
+        with suppress(OSError):
+            # that of the plain socket: TLS has no time for a farewell
+            socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+    timer = threading.Timer(LONGEST, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _split(url: str) -> SplitResult:

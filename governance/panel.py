@@ -1,10 +1,12 @@
-"""Who may act on requests: the facts behind `governance.approval`, read set-based for many requests at once."""
+"""Who may act on what waits for people: the facts behind `governance.approval`, read set-based for many requests at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from django.contrib.auth.models import Group
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from core.clock import utc_now
 from governance.approval.plan import Asked, Plan, make_plan
@@ -15,66 +17,117 @@ from governance.models import AccessRequest, Delegation, RequestRule
 from governance.policy import decide
 from governance.policy.anchors import scope_predicate
 from governance.policy.attributes import attribute_texts
-from governance.policy.types import Action, Facts, Principal, Resource, Subject
+from governance.policy.types import (
+    Action,
+    DomainInfo,
+    EntityId,
+    Facts,
+    Principal,
+    Resource,
+    Subject,
+)
 from identity.models import User
 
 # Users carry the domains that they work in as an attribute, by slug or path.
 DOMAIN_ATTRIBUTE = "domain"
 
 
-class Panel:
-    """The people around some requests, at one instant. Not kept: a right that is gone counts for nothing."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matter:
+    """What a panel decides about: a plan, the data that it concerns, and who is too close to it to decide.
 
-    def __init__(self, requests: Iterable[AccessRequest], *, now: datetime | None = None) -> None:
+    `interested` profit beside the requester. `trusted` may act without the kernel's leave to approve there, and hold the
+    place of `owner` where there are any. `is_live` is False for what nobody decides any more.
+    """
+
+    plan: Plan
+    resource: Resource
+    dataset: int | None
+    requester: int
+    asked_at: datetime
+    votes: Sequence[Vote] = ()
+    interested: frozenset[int] = frozenset()
+    trusted: frozenset[int] = frozenset()
+    is_live: bool = True
+
+
+class Panel:
+    """The people around some matters, by primary key, at one instant. Not kept: a right that is gone counts for nothing."""
+
+    def __init__(
+        self,
+        matters: Mapping[int, Matter],
+        *,
+        domains: Mapping[EntityId, DomainInfo],
+        now: datetime | None = None,
+    ) -> None:
         self.now = now or utc_now()
-        self.requests = list(requests)
-        self.domains = load_domains()
-        datasets = {each.dataset_id: each.dataset for each in self.requests}
-        self.resources = load_resources(datasets.values(), domains=self.domains)
-        self.plans = {each.pk: each.plan for each in self.requests}
+        self.matters = matters
+        self.domains = domains
         self.delegations = list(active_delegations(self.now))
-        self.named = _named_groups(self.plans.values())
+        plans = [each.plan for each in matters.values()]
+        self.named = _named_groups(plans)
         self.members = self._read_members()
-        self.rivals = _rival_groups(self.plans.values())
+        self.rivals = _rival_groups(plans)
         self._known: dict[int, tuple[Principal, Facts]] = {}
 
-    def capacities_of(self, principal: Principal, asked: AccessRequest) -> list[Capacity]:
-        """In which open stages the principal may act on this request, and in whose name."""
+    @classmethod
+    def of_requests(
+        cls, requests: Iterable[AccessRequest], *, now: datetime | None = None
+    ) -> "Panel":
+        """The panel of some access requests; a number of queries that does not grow with them."""
+        rows, domains = list(requests), load_domains()
+        datasets = {each.dataset_id: each.dataset for each in rows}
+        resources = load_resources(datasets.values(), domains=domains)
+        matters = {
+            each.pk: Matter(
+                plan=each.plan,
+                resource=resources[each.dataset_id],
+                dataset=each.dataset_id,
+                requester=each.requester_id,
+                asked_at=each.created_at,
+                votes=votes_of(each),
+                is_live=each.dataset.deleted_at is None,
+            )
+            for each in rows
+        }
+        return cls(matters, domains=domains, now=now)
+
+    def capacities_of(self, principal: Principal, row: Model) -> list[Capacity]:
+        """In which open stages the principal may act on this row, and in whose name."""
         if principal.id not in self._known:
             self._known[principal.id] = principal, load_facts(principal, now=self.now)
         represented = {
             each.person_id for each in self.delegations if each.delegate_id == principal.id
         }
-        people = [principal.id, *represented]
-        situation = self.situation(asked, approvers=self._approvers(asked, people))
-        return capacities(self.plans[asked.pk], situation, actor=principal.id)
+        matter, people = self.matters[row.pk], [principal.id, *represented]
+        situation = self.situation(matter, approvers=self._approvers(matter, people))
+        return capacities(matter.plan, situation, actor=principal.id)
 
-    def in_charge_of(self, asked: AccessRequest) -> frozenset[int]:
-        """The users who are to be told that the request waits; only those whom the kernel lets approve it."""
-        found = in_charge(self.plans[asked.pk], self.situation(asked))
-        return self._approvers(asked, found)
+    def in_charge_of(self, row: Model) -> frozenset[int]:
+        """The users who are to be told that the row waits; only those whom the kernel lets approve it."""
+        matter = self.matters[row.pk]
+        return self._approvers(matter, in_charge(matter.plan, self.situation(matter)))
 
-    def situation(
-        self, asked: AccessRequest, *, approvers: frozenset[int] = frozenset()
-    ) -> Situation:
+    def situation(self, matter: Matter, *, approvers: frozenset[int] = frozenset()) -> Situation:
         """What the pure functions are handed."""
         return Situation(
-            requester=asked.requester_id,
-            asked_at=asked.created_at,
+            requester=matter.requester,
+            interested=matter.interested,
+            asked_at=matter.asked_at,
             now=self.now,
-            holders=self._holders(asked),
+            holders=self._holders(matter),
             approvers=approvers,
             groups=self.rivals,
-            deputies=self._deputies(asked),
-            votes=votes_of(asked),
+            deputies=self._deputies(matter),
+            votes=matter.votes,
         )
 
-    def _holders(self, asked: AccessRequest) -> dict[str, frozenset[int]]:
-        resource = self.resources[asked.dataset_id]
-        owners = self._people(resource.owners)
-        stewards = self._people(self._stewards(resource))
+    def _holders(self, matter: Matter) -> dict[str, frozenset[int]]:
+        owners = matter.trusted or self._people(matter.resource.owners)
+        stewards = self._people(self._stewards(matter.resource))
         holders = {str(Kind.OWNER): owners, str(Kind.STEWARD): stewards}
-        holders[str(Kind.APPROVER)] = owners | stewards or self._superusers()
+        holders[str(Kind.APPROVER)] = owners | stewards or self._superusers
         for name, pk in self.named.items():
             holders[f"group:{name}"] = self._people([Subject("group", pk)])
         return holders
@@ -86,6 +139,7 @@ class Panel:
         nobody: frozenset[int] = frozenset()
         return frozenset().union(*(self.members.get(each, nobody) for each in subjects))
 
+    @cached_property
     def _superusers(self) -> frozenset[int]:
         return frozenset(
             User.objects.filter(is_active=True, is_superuser=True).values_list("pk", flat=True)
@@ -94,8 +148,8 @@ class Panel:
     def _read_members(self) -> dict[Subject, frozenset[int]]:
         """The active users behind each owner, steward and named group, in two queries."""
         subjects = {Subject("group", pk) for pk in self.named.values()}
-        for resource in self.resources.values():
-            subjects |= resource.owners | self._stewards(resource)
+        for matter in self.matters.values():
+            subjects |= matter.resource.owners | self._stewards(matter.resource)
         users = [each.id for each in subjects if each.kind == "user"]
         active = User.objects.filter(pk__in=users, is_active=True).values_list("pk", flat=True)
         found = {Subject("user", pk): {pk} for pk in active}
@@ -105,27 +159,34 @@ class Panel:
             found.setdefault(Subject("group", group), set()).add(pk)
         return {subject: frozenset(people) for subject, people in found.items()}
 
-    def _deputies(self, asked: AccessRequest) -> list[Deputy]:
-        path = self.resources[asked.dataset_id].domain_path
+    def _deputies(self, matter: Matter) -> list[Deputy]:
+        path = matter.resource.domain_path
         return [
             Deputy(each.person_id, each.delegate_id)
             for each in self.delegations
-            if each.dataset_id in (None, asked.dataset_id)
+            if each.dataset_id in (None, matter.dataset)
             and (each.domain_id is None or each.domain_id in path)
         ]
 
-    def _approvers(self, asked: AccessRequest, people: Iterable[int]) -> frozenset[int]:
-        """Of `people` those whom the kernel lets approve; a deleted dataset is nobody's to approve."""
-        if asked.dataset.deleted_at is not None:
+    def _approvers(self, matter: Matter, people: Iterable[int]) -> frozenset[int]:
+        """Of `people` those whom the kernel lets approve, and those who are trusted, with who acts for them."""
+        if not matter.is_live:
             return frozenset()
         self._load(people)
-        resource = self.resources[asked.dataset_id]
+        trusted = matter.trusted | {
+            each.delegate
+            for each in self._deputies(matter)
+            if each.person in matter.trusted and each.delegate is not None
+        }
         return frozenset(
             each
             for each in people
-            if each in self._known
-            and decide(self._known[each][0], Action.APPROVE, resource, self._known[each][1]).allowed
+            if each in self._known and (each in trusted or self._may_approve(each, matter))
         )
+
+    def _may_approve(self, person: int, matter: Matter) -> bool:
+        principal, facts = self._known[person]
+        return decide(principal, Action.APPROVE, matter.resource, facts).allowed
 
     def _load(self, people: Iterable[int]) -> None:
         unknown = set(people) - set(self._known)
@@ -196,5 +257,6 @@ def _rival_groups(plans: Iterable[Plan]) -> dict[int, frozenset[str]]:
 
 def actionable(principal: Principal, rows: Iterable[AccessRequest]) -> list[AccessRequest]:
     """Those of `rows` on which the principal may act now."""
-    panel = Panel(rows)
-    return [row for row in panel.requests if panel.capacities_of(principal, row)]
+    found = list(rows)
+    panel = Panel.of_requests(found)
+    return [row for row in found if panel.capacities_of(principal, row)]

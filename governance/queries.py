@@ -59,6 +59,7 @@ __all__ = [
     "get_visible_domain",
     "grants_given_on",
     "grants_held",
+    "grants_in_force",
     "load_facts",
     "may_administer_domain",
     "principal_of",
@@ -297,7 +298,7 @@ def visible_grants(
     for model in GRANT_MODELS:
         on_dataset = model in _ON_DATASETS
         targets = [dataset.pk] if on_dataset else domain_chain(dataset.domain_id, facts)
-        rows = _grants_in_force(model).filter(content_object__in=targets)
+        rows = grants_in_force(model).filter(content_object__in=targets)
         found += rows if all_of_them else rows.filter(held_by(principal, model))
     return found
 
@@ -310,7 +311,7 @@ def grants_held(principal: Principal, *, facts: Facts | None = None) -> list[Gra
     shown = visible_datasets(principal, facts=facts).order_by().values("pk")
     found: list[GrantBase] = []
     for model in GRANT_MODELS:
-        rows = _grants_in_force(model).filter(held_by(principal, model))
+        rows = grants_in_force(model).filter(held_by(principal, model))
         if model in _ON_DATASETS:
             rows = rows.filter(content_object__in=shown)
         found += rows[:MAX_GRANTS]
@@ -333,7 +334,7 @@ def grants_given_on(
     return [
         row
         for model in models
-        for row in _grants_in_force(model).filter(content_object=target)[:MAX_GRANTS]
+        for row in grants_in_force(model).filter(content_object=target)[:MAX_GRANTS]
     ]
 
 
@@ -352,7 +353,7 @@ def get_grant(principal: Principal, uuid: UUID, *, facts: Facts | None = None) -
     raise NotFoundError("there is no such grant")
 
 
-def _grants_in_force(model: type[GrantBase]) -> QuerySet[Any]:
+def grants_in_force(model: type[GrantBase]) -> QuerySet[Any]:
     """Rows of one of the four tables with all that `governance.services.grants.describe` tells; expiry is exact."""
     holder = "user" if hasattr(model, "user") else "group"
     return (

@@ -5,6 +5,7 @@ from django.db import connection, transaction
 
 from governance.effective.log import trim_fact_log
 from governance.services.audit import seal_all
+from governance.services.campaigns import send_campaign_notices, watch_campaigns
 from governance.services.delegations import start_delegations
 from governance.services.filter_reviews import review_filters
 from governance.services.glass_alerts import remind_of_reviews, tell_of_broken_glass
@@ -13,6 +14,7 @@ from governance.services.label_reviews import review_labels
 from governance.services.notices import send_notices
 from governance.services.requests import watch_requests
 from governance.services.simulations import RUN_LIMIT, run_simulation, sweep_simulations
+from governance.services.uses import count_uses
 from governance.services.webhooks import deliver_webhooks
 
 
@@ -57,7 +59,19 @@ def watch_requests_task() -> int:
 @shared_task(name="governance.send_notices")
 def send_notices_task() -> int:
     """Send the e-mails that wait."""
-    return send_notices()
+    return send_notices() + send_campaign_notices()
+
+
+@shared_task(name="governance.count_uses")
+def count_uses_task() -> int:
+    """Count the reads that were sealed since the last time by the grants that opened them."""
+    return count_uses()
+
+
+@shared_task(name="governance.watch_campaigns")
+def watch_campaigns_task() -> int:
+    """Campaigns that begin, remind, come to their deadline or close; items whose grant has ended."""
+    return watch_campaigns()
 
 
 @shared_task(name="governance.deliver_webhooks")

@@ -18,8 +18,10 @@ from api.iceberg.requests import Caller
 from api.iceberg.restrictions import is_unrestricted, lost_columns, read_restrictions
 from core import audit
 from governance.policy.types import Decision
+from governance.services.audit import record_decision
 from storage.models import IcebergTable
 from storage.tables.documents import TableDocument
+from storage.tables.expressions import InexpressibleError
 
 # Names of columns as JSON: what the caller may read in part, by the governed read, and an engine cannot show.
 LOST_COLUMNS = "lakewarden.lost-columns"
@@ -36,7 +38,7 @@ def load_table_response(
     unrestricted = is_unrestricted(decision, document.schema)
     extra: dict[str, Any] = {}
     if decision.allowed and not unrestricted:
-        extra["read-restrictions"] = read_restrictions(decision, document.schema)
+        extra["read-restrictions"] = _restrictions(caller, document, decision)
     asked = request.headers.get(DELEGATION_HEADER, "")
     vended = may_have_credentials(caller, asked=asked, unrestricted=unrestricted)
     _record_load(caller, document.table, decision, unrestricted=unrestricted, vended=vended)
@@ -72,9 +74,13 @@ def connection_members(location: str, *, vended: bool) -> dict[str, Any]:
 def _record_load(
     caller: Caller, table: IcebergTable, decision: Decision, *, unrestricted: bool, vended: bool
 ) -> None:
-    """A load that opens data is a data decision, and is recorded as one; looking at metadata is not."""
-    if not vended and not (decision.allowed and not unrestricted):
+    """A load that opens data is a data decision, and is recorded as one, and so is a refusal; looking at metadata is neither."""
+    if not decision.allowed:
+        record_refused_load(caller, table, decision)
         return
+    if unrestricted and not vended:
+        return
+    shown = None if unrestricted else _shown_columns(decision)
     audit.record(
         actor=caller.user.username,
         action="table.load",
@@ -83,8 +89,37 @@ def _record_load(
             "effect": decision.effect,
             "restricted": not unrestricted,
             "credentials": vended,
+            "dataset": str(table.dataset.uuid),
+            "columns": shown,
+            "grants": [str(each.id) for each in decision.reasons if each.kind == "grant"],
             "reasons": [reason.text for reason in decision.reasons],
             "lost_columns": list(lost_columns(decision)),
             "snapshot_id": table.current_snapshot_id,
         },
     )
+
+
+def record_refused_load(
+    caller: Caller, table: IcebergTable, decision: Decision, *, outcome: str | None = None
+) -> None:
+    """Append that the data of the table were not opened to who asked for it; `outcome` is why, where the decision allows."""
+    record_decision(
+        principal=caller.principal,
+        dataset=table.dataset,
+        decision=decision,
+        via="iceberg",
+        outcome=outcome,
+    )
+
+
+def _restrictions(caller: Caller, document: TableDocument, decision: Decision) -> Any:
+    """What an engine must apply. What it cannot is refused, on record."""
+    try:
+        return read_restrictions(decision, document.schema)
+    except InexpressibleError as error:
+        record_refused_load(caller, document.table, decision, outcome=error.message)
+        raise
+
+
+def _shown_columns(decision: Decision) -> list[str]:
+    return [each.name for each in decision.obligations.columns] if decision.obligations else []

@@ -8,6 +8,7 @@ from pyiceberg.table.update import AssertCreate, SetLocationUpdate
 
 from api.iceberg.access import (
     decide_read_of_own,
+    read_decision,
     require_creation,
     require_namespace,
     require_table,
@@ -30,6 +31,7 @@ from api.iceberg.responses import (
     connection_members,
     document_response,
     load_table_response,
+    record_refused_load,
     staged_response,
 )
 from core.errors import InvalidInputError, PermissionDeniedError
@@ -82,7 +84,11 @@ def create_table(request: HttpRequest, caller: Caller, namespace: str) -> HttpRe
 
 def load_table(request: HttpRequest, caller: Caller, namespace: str, table: str) -> HttpResponse:
     identifier = (*split_levels(namespace), table)
-    document = require_table(caller, identifier, Action.VIEW_METADATA)
+    try:
+        document = require_table(caller, identifier, Action.VIEW_METADATA)
+    except (PermissionDeniedError, NoSuchTableError):
+        _record_refusal(caller, identifier)
+        raise
     return load_table_response(request, caller, document)
 
 
@@ -190,6 +196,15 @@ def _check_move(caller: Caller, identifier: Sequence[str], location: str, *, cre
         return
     if location.rstrip("/") != read_document(identifier).table.location:
         _require_placing(caller)
+
+
+def _record_refusal(caller: Caller, identifier: Sequence[str]) -> None:
+    """A table that is there, and may not even be seen, was asked for; of one that is not there is nothing to record."""
+    try:
+        table = read_document(identifier).table
+    except NoSuchTableError:
+        return
+    record_refused_load(caller, table, read_decision(caller, table))
 
 
 def _own_location(caller: Caller, identifier: Sequence[str], location: Any) -> str | None:

@@ -16,6 +16,7 @@ from api.v1.audit_proofs import (
     AuditVerifierView,
 )
 from api.v1.break_glass import BreakGlassViewSet
+from api.v1.campaigns import CampaignItemViewSet, CampaignViewSet
 from api.v1.classifications import (
     ClassificationDecisionsView,
     ClassificationDecisionView,
@@ -46,6 +47,8 @@ router.register("users", UserViewSet, basename="user")
 router.register("service-accounts", ServiceAccountViewSet, basename="service-account")
 router.register("access-requests", AccessRequestViewSet, basename="access-request")
 router.register("break-glass", BreakGlassViewSet, basename="break-glass")
+router.register("campaigns", CampaignViewSet, basename="campaign")
+router.register("campaign-items", CampaignItemViewSet, basename="campaign-item")
 router.register("reviews", ReviewViewSet, basename="review")
 router.register("request-rules", RequestRuleViewSet, basename="request-rule")
 router.register("retention-rules", RetentionRuleViewSet, basename="retention-rule")

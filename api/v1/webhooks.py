@@ -16,6 +16,8 @@ from governance.services.webhooks import (
     redeliver,
     register_endpoint,
     remove_endpoint,
+    rotate_secret,
+    send_test,
     set_endpoint_active,
 )
 from governance.vocabulary import require_administrator
@@ -106,6 +108,22 @@ class WebhookViewSet(
     def deactivate(self, request: Request, uuid: UUID) -> Response:
         """Send nothing to it; what waits stays."""
         return self._set_active(request, uuid, is_active=False)
+
+    @extend_schema(request=None, responses=RegisteredWebhookSerializer)
+    @action(detail=True, methods=["post"], url_path="rotate-secret")
+    def rotate_secret(self, request: Request, uuid: UUID) -> Response:
+        """A new secret, shown this once; for a day events are signed with the former one as well."""
+        del uuid
+        row = self.get_object()
+        secret = rotate_secret(row, by=caller(request))
+        return Response({**WebhookSerializer(row).data, "secret": secret})
+
+    @extend_schema(request=None, responses=DeliverySerializer)
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, uuid: UUID) -> Response:
+        """Send `lakewarden.webhook.test` now, once, and tell what became of it."""
+        del uuid
+        return Response(DeliverySerializer(send_test(self.get_object(), by=caller(request))).data)
 
     def _set_active(self, request: Request, uuid: UUID, *, is_active: bool) -> Response:
         del uuid

@@ -47,11 +47,13 @@ class Situation:
 
     `holders` are the active people by kind (`owner`, `steward`, `group:NAME`); `approvers` are those whom the kernel
     lets approve on the dataset, of the people who are asked about; `groups` are the names of a person's groups.
+    `interested` would profit beside the requester.
     """
 
     requester: int
     asked_at: datetime
     now: datetime
+    interested: frozenset[int] = frozenset()
     holders: Mapping[str, frozenset[int]] = field(default_factory=dict)
     approvers: frozenset[int] = frozenset()
     groups: Mapping[int, frozenset[str]] = field(default_factory=dict)
@@ -155,24 +157,24 @@ def in_charge(plan: Plan, situation: Situation) -> frozenset[int]:
 
 
 def _anybody(stage: Stage, kind: Kind, situation: Situation) -> bool:
-    """Whether enough people of this kind are there, or have somebody who acts for them, besides the requester."""
+    """Whether enough people of this kind are there, or have somebody who acts for them, besides those who profit."""
     people = situation.holders.get(_key(stage, kind), frozenset())
     present = {
         person
         for person in people
-        if person != situation.requester and _acting_for(situation, person)
+        if person not in _parties(situation) and _acting_for(situation, person)
     }
     needed = stage.needed if kind is stage.kind else 1
     return len(present) >= needed
 
 
 def _acting_for(situation: Situation, person: int) -> set[int]:
-    """Who acts for `person` now: themselves unless they are away, and their delegates, never the requester."""
+    """Who acts for `person` now: themselves unless they are away, and their delegates, never who profits."""
     own = [deputy for deputy in situation.deputies if deputy.person == person]
     acting = {deputy.delegate for deputy in own if deputy.delegate is not None}
     if all(deputy.delegate is not None for deputy in own):
         acting.add(person)
-    return {each for each in acting if each != situation.requester}
+    return acting - _parties(situation)
 
 
 def _represented(situation: Situation, actor: int) -> set[int]:
@@ -199,12 +201,25 @@ def _acted(plan: Plan, situation: Situation, stage: Stage, person: int) -> bool:
 
 
 def _unbiased(plan: Plan, situation: Situation, person: int) -> bool:
-    """Not the requester, nobody who stands for them or for whom they stand, and of no rival group in common."""
-    requester = situation.requester
-    if person == requester:
+    """Nobody who profits, nobody who stands for them or for whom they stand, and of no rival group in common."""
+    parties = _parties(situation)
+    if person in parties:
         return False
-    if any({each.person, each.delegate} == {person, requester} for each in situation.deputies):
+    if any(_ties(each, person, parties) for each in situation.deputies):
         return False
     nobody: frozenset[str] = frozenset()
-    shared = situation.groups.get(person, nobody) & situation.groups.get(requester, nobody)
+    shared = situation.groups.get(person, nobody) & situation.groups.get(
+        situation.requester, nobody
+    )
     return shared.isdisjoint(plan.rivals)
+
+
+def _parties(situation: Situation) -> frozenset[int]:
+    """Those who profit from a yes."""
+    return situation.interested | {situation.requester}
+
+
+def _ties(deputy: Deputy, person: int, parties: frozenset[int]) -> bool:
+    return (deputy.person == person and deputy.delegate in parties) or (
+        deputy.delegate == person and deputy.person in parties
+    )

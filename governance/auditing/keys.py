@@ -50,24 +50,47 @@ def new_subject_key(name: str) -> SubjectKey:
 
 def name_digest(name: str) -> bytes:
     """What the key table is searched by: without the master key no name can be tried against it."""
-    return hmac.digest(_derived("lookup"), name.encode(), "sha256")
+    return _digest(_master_keys()[0], name)
+
+
+def name_digests(name: str) -> list[bytes]:
+    """The same under each master key that is accepted, the one that writes first."""
+    return [_digest(master, name) for master in _master_keys()]
 
 
 def wrap(subject: SubjectKey) -> bytes:
     """Key and name under the master key."""
-    return _encrypt(_wrapping(_derived("wrap")), subject.key + subject.name.encode())
+    cipher = _wrapping(_derive(_master_keys()[0], "wrap"))
+    return _encrypt(cipher, subject.key + subject.name.encode())
 
 
 def unwrap(wrapped: bytes) -> SubjectKey:
-    """What `wrap` wrapped. Raises UnavailableError where another master key did."""
+    """What `wrap` wrapped, under any master key that is accepted. Raises UnavailableError where another one did."""
+    for master in _master_keys():
+        found = _opened(master, wrapped)
+        if found is not None:
+            return found
+    raise UnavailableError(
+        "the audit master key does not open the keys of the log: "
+        "LAKEWARDEN_AUDIT_MASTER_KEY_FILE must be the file that they were made with"
+    )
+
+
+def is_current(wrapped: bytes) -> bool:
+    """Whether the master key that writes opens it."""
+    return _opened(_master_keys()[0], wrapped) is not None
+
+
+def _opened(master: bytes, wrapped: bytes) -> SubjectKey | None:
     try:
-        plain = _decrypt(_wrapping(_derived("wrap")), wrapped)
-    except InvalidTag as error:
-        raise UnavailableError(
-            "the audit master key does not open the keys of the log: "
-            "LAKEWARDEN_AUDIT_MASTER_KEY_FILE must be the file that they were made with"
-        ) from error
+        plain = _decrypt(_wrapping(_derive(master, "wrap")), wrapped)
+    except InvalidTag:
+        return None
     return SubjectKey(plain[KEY_BYTES:].decode(), plain[:KEY_BYTES])
+
+
+def _digest(master: bytes, name: str) -> bytes:
+    return hmac.digest(_derive(master, "lookup"), name.encode(), "sha256")
 
 
 def seal_content(content: bytes, keys: Sequence[bytes]) -> bytes:
@@ -101,8 +124,13 @@ def _content_cipher(keys: bytes) -> AESGCM:
     return AESGCM(hashlib.sha256(b"lakewarden audit content\n" + keys).digest())
 
 
-def _derived(use: str) -> bytes:
-    return _derive(_master_key(settings.LAKEWARDEN.audit_master_key_file), use)
+def _master_keys() -> list[bytes]:
+    """The one that writes, and the other that is accepted while keys are put under a new one."""
+    files = (
+        settings.LAKEWARDEN.audit_master_key_file,
+        settings.LAKEWARDEN.audit_second_master_key_file,
+    )
+    return [_master_key(file) for file in files if file is not None]
 
 
 @lru_cache(maxsize=8)

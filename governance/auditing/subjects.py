@@ -8,6 +8,7 @@ from threading import Lock
 from governance.auditing.keys import (
     SubjectKey,
     name_digest,
+    name_digests,
     new_subject_key,
     unwrap,
     wrap,
@@ -71,7 +72,7 @@ def forget_subjects(names: Iterable[str]) -> None:
 
 def pseudonyms_of(name: str) -> list[str]:
     """What the log calls this person: nothing for who is unknown to it or erased, rarely more than one."""
-    rows = AuditSubject.objects.filter(digest=name_digest(name))
+    rows = AuditSubject.objects.filter(digest__in=name_digests(name))
     return list(rows.order_by("pk").values_list("pseudonym", flat=True))
 
 
@@ -91,12 +92,11 @@ def name_of(subject: AuditSubject) -> str:
 
 def _load(name: str) -> Subject:
     """The subject from the table. Two processes that meet a name at once may each make one: nobody waits for the other."""
-    digest = name_digest(name)
-    row = AuditSubject.objects.filter(digest=digest).order_by("pk").first()
+    row = AuditSubject.objects.filter(digest__in=name_digests(name)).order_by("pk").first()
     if row is None:
         fresh = new_subject_key(name)
         row = AuditSubject.objects.create(
-            digest=digest, pseudonym=fresh.pseudonym, wrapped=wrap(fresh)
+            digest=name_digest(name), pseudonym=fresh.pseudonym, wrapped=wrap(fresh)
         )
     subject = Subject(row.pk, row.pseudonym, unwrap(bytes(row.wrapped or b"")).key)
     _cache.put(name, subject)

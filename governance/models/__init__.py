@@ -10,6 +10,12 @@ from governance.models.audit import (
     AuditTile,
 )
 from governance.models.break_glass import BreakGlass, Verdict
+from governance.models.campaign import (
+    Campaign,
+    CampaignItem,
+    CampaignNotice,
+    CampaignNoticeKind,
+)
 from governance.models.classification import Classification, ClassificationState
 from governance.models.fact_log import FactKind, FactLog, FactLogMark
 from governance.models.grant import (
@@ -39,6 +45,7 @@ from governance.models.retention import (
 )
 from governance.models.review import ReviewItem, ReviewKind, ReviewMark, ReviewState
 from governance.models.simulation import Simulation, SimulationState
+from governance.models.use import GrantUse
 from governance.models.webhook import DeliveryState, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
@@ -49,6 +56,10 @@ __all__ = [
     "AuditSubject",
     "AuditTile",
     "BreakGlass",
+    "Campaign",
+    "CampaignItem",
+    "CampaignNotice",
+    "CampaignNoticeKind",
     "Classification",
     "ClassificationState",
     "DatasetGroupGrant",
@@ -65,6 +76,7 @@ __all__ = [
     "FactLog",
     "FactLogMark",
     "GrantBase",
+    "GrantUse",
     "HistoryBeginning",
     "LegalHold",
     "NoticeKind",

@@ -8,11 +8,13 @@ from core.ids import uuid7
 
 
 class WebhookEndpoint(models.Model):
-    """`secret` is encrypted. `types` are CloudEvents types, or beginnings of them that end in `*`."""
+    """`secret` is encrypted, and so is the one before it, which signs as well until `former_until`. `types` are CloudEvents types, or beginnings of them that end in `*`."""
 
     uuid = models.UUIDField(default=uuid7, unique=True, editable=False)
     url = models.CharField(max_length=2000)
     secret = models.BinaryField(max_length=500, editable=False)
+    former_secret = models.BinaryField(max_length=500, null=True, editable=False)
+    former_until = models.DateTimeField(null=True, editable=False)
     types = models.JSONField(default=list)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=utc_now, editable=False)

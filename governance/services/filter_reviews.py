@@ -6,13 +6,12 @@ checked again where a field came, went, or got another name or type, and where a
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from catalog.models import Dataset, Field
 from governance.effective import shared_facts
-from governance.effective.log import Entry, Position, begin_life, read_changes, read_position
+from governance.effective.log import Entry
 from governance.facts import load_domains, load_resources
 from governance.models import FactKind, ReviewKind, ReviewMark
 from governance.policy.anchors import scope_predicate
@@ -25,6 +24,7 @@ from governance.policy.types import Facts, FilterRows, Policy, Resource
 from governance.restriction import to_condition
 from governance.services.reviews import (
     raise_review,
+    read_fact_log,
     take_mark,
     unsettled_sample,
     withdraw_review,
@@ -45,7 +45,7 @@ def review_filters() -> int:
     """
     mark, _ = ReviewMark.objects.get_or_create(log=LOG)
     # INVARIANT: the log first: a policy that is published after it was read has been checked against what it tells of
-    position, entries = _read(mark.position)
+    position, entries = read_fact_log(mark.position)
     facts = shared_facts()
     scopes = _scopes(facts)
     with transaction.atomic():
@@ -57,16 +57,6 @@ def review_filters() -> int:
         mark.position = asdict(position)
         mark.save(update_fields=["position"])
     return raised
-
-
-def _read(before: dict[str, Any]) -> tuple[Position, list[Entry] | None]:
-    """Where the log of facts stands, and what was logged since; None where it does not reach back so far."""
-    with connection.cursor() as cursor:
-        if not before or before["life"] is None:
-            begin_life(cursor)
-            return read_position(cursor), None
-        since = Position(**{**before, "running": tuple(before["running"])})
-        return read_changes(cursor, since)
 
 
 def _scopes(facts: Facts) -> list[tuple[Policy, Predicate]]:

@@ -217,12 +217,20 @@ def revoke_grants_of(holder: User | Group, *, actor: str, reason: str) -> int:
 @transaction.atomic
 def take_back(grant: UUID, *, actor: str, reason: str) -> bool:
     """Revoke the grant of this UUID, as somebody's decision that is checked already; False where it is gone."""
+    row = lock_grant(grant)
+    if row is None:
+        return False
+    _remove(row, actor=actor, action="grant.revoke", step=Step.REVOKE, why=reason)
+    return True
+
+
+def lock_grant(grant: UUID) -> GrantBase | None:
+    """The grant of this UUID with all that `describe` tells, locked until the transaction ends; None where it is gone."""
     for model in GRANT_MODELS:
-        row = _locked(model).filter(uuid=grant).first()
+        row: GrantBase | None = _locked(model).filter(uuid=grant).first()
         if row is not None:
-            _remove(row, actor=actor, action="grant.revoke", step=Step.REVOKE, why=reason)
-            return True
-    return False
+            return row
+    return None
 
 
 def expire_grants(*, now: datetime | None = None) -> int:

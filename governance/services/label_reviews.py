@@ -1,19 +1,23 @@
-"""New edges of field lineage that carried a label to a dataset that somebody reads.
+"""Labels that came to a dataset that somebody reads: by a new edge of field lineage, or by a tag on a field upstream.
 
-Gone through after the commit, from the log of edges, so that whoever records lineage does not wait. The label holds at
+Gone through after the commit, from the logs of edges and of facts, so that whoever records lineage or tags does not
+wait. The label holds at
 once, whatever the review says: masks and denials by label do not wait for it.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from dataclasses import asdict
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Max
 
-from catalog.models import Dataset, Field
+from catalog.models import Dataset, Field, FieldTag
 from catalog.models.lineage import EdgeKind
 from core.clock import utc_now
 from core.commits import SNAPSHOT_COLUMNS, unread
+from governance.effective.log import Entry
 from governance.facts import load_domains, load_grants_on, load_policies, load_resources
 from governance.labels import (
     carrying_edges,
@@ -21,18 +25,20 @@ from governance.labels import (
     downstream_fields,
     new_label_carriers,
 )
-from governance.models import ReviewKind, ReviewMark
+from governance.models import FactKind, ReviewKind, ReviewMark
 from governance.policy.anchors import scope_predicate
 from governance.policy.labels import LabelClosure, LabelPaths, close_labels
 from governance.policy.types import Action, EntityId
 from governance.services.reviews import (
     raise_review,
+    read_fact_log,
     take_mark,
     unsettled_sample,
     withdraw_review,
 )
 
 LOG = "field edges"
+TAG_LOG = "field tags"
 # Of one finding: fields that are named in its evidence.
 MAX_FIELDS = 50
 
@@ -49,10 +55,14 @@ SELECT DISTINCT edge_id FROM (
 
 
 def review_labels() -> int:
-    """Raise what the edges of the last commits brought about, and settle what is no more; returns how many were raised.
+    """Raise what the edges and tags of the last commits brought about, and settle what is no more; returns how many were raised.
 
     Called again, it raises nothing twice; of two at once one leaves.
     """
+    return _review_edges() + _review_tags()
+
+
+def _review_edges() -> int:
     mark, _ = ReviewMark.objects.get_or_create(log=LOG)
     # the position first: what is committed in between is seen now and again next time
     position, edges = _read(mark.position)
@@ -64,6 +74,54 @@ def review_labels() -> int:
         mark.position = position
         mark.save(update_fields=["position"])
     return raised
+
+
+def _review_tags() -> int:
+    mark, _ = ReviewMark.objects.get_or_create(log=TAG_LOG)
+    position, entries = read_fact_log(mark.position)
+    with transaction.atomic():
+        if not take_mark(mark):
+            return 0
+        newest = FieldTag.objects.aggregate(newest=Max("pk"))["newest"] or 0
+        raised = _raise(_reached_from(_fresh_tags(entries, mark.position)))
+        mark.position = {**asdict(position), "newest": newest}
+        mark.save(update_fields=["position"])
+    return raised
+
+
+def _fresh_tags(entries: list[Entry] | None, before: dict[str, Any]) -> set[tuple[int, str]]:
+    """The (field, tag) pairs that the entries tell of and that are there; where the log has a gap, the rows that are new.
+
+    The first time there is nothing to compare with.
+    """
+    if entries is None:
+        rows = (
+            FieldTag.objects.filter(pk__gt=before["newest"]) if before else FieldTag.objects.none()
+        )
+        return set(rows.values_list("field_id", "tag__name"))
+    told = {(each.value, each.key) for each in entries if each.kind is FactKind.FIELD_TAG}
+    rows = FieldTag.objects.filter(field__in={field for field, _ in told})
+    found = rows.values_list("field_id", "tag_id", "tag__name")
+    return {(field, name) for field, tag, name in found if (field, tag) in told}
+
+
+def _reached_from(fresh: set[tuple[int, str]]) -> LabelPaths:
+    """By field, by tag: the way of each label that is there because of these tags alone."""
+    if not fresh:
+        return {}
+    below = downstream_fields({field for field, _ in fresh})
+    present = carrying_edges(below)
+    declared = declared_labels({each.source for each in present} | below)
+    older = {
+        field: [tag for tag in tags if (field, tag) not in fresh]
+        for field, tags in declared.items()
+    }
+    before, reached = close_labels(present, older), defaultdict[EntityId, dict[str, Any]](dict)
+    names = {tag for _, tag in fresh}
+    for field, ways in close_labels(present, declared).items():
+        for tag in names & ways.keys() - before.get(field, {}).keys():
+            reached[field][tag] = ways[tag]
+    return dict(reached)
 
 
 def _read(before: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:

@@ -65,7 +65,7 @@ def _recipients(notice: RequestNotice) -> Iterable[User]:
         return [asked.requester] if asked.requester.is_active and asked.requester.email else []
     if asked.state != RequestState.PENDING:
         return []
-    found = Panel([asked]).in_charge_of(asked)
+    found = Panel.of_requests([asked]).in_charge_of(asked)
     return User.objects.filter(pk__in=found).exclude(email="").order_by("pk")[:MAX_RECIPIENTS]
 
 

@@ -3,12 +3,13 @@
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 
 from catalog.models import Dataset
 from core import audit
 from core.clock import utc_now
 from core.errors import ConflictError, InvalidInputError, NotFoundError
+from governance.effective.log import Entry, Position, begin_life, read_changes, read_position
 from governance.models import ReviewItem, ReviewKind, ReviewMark, ReviewState
 from governance.policy.types import Action, Principal
 from governance.queries import require
@@ -56,6 +57,18 @@ def take_mark(mark: ReviewMark) -> bool:
     """Lock the mark for this transaction; False where somebody else has it, or has gone on from it."""
     rows = ReviewMark.objects.select_for_update(skip_locked=True)
     return rows.filter(pk=mark.pk, position=mark.position).first() is not None
+
+
+def read_fact_log(before: dict[str, Any]) -> tuple[Position, list[Entry] | None]:
+    """Where the log of facts stands, and what was logged since; None where it does not reach back so far."""
+    with connection.cursor() as cursor:
+        if not before or before["life"] is None:
+            begin_life(cursor)
+            return read_position(cursor), None
+        since = Position(
+            before["xmax"], tuple(before["running"]), at=before["at"], life=before["life"]
+        )
+        return read_changes(cursor, since)
 
 
 def unsettled_sample(kind: ReviewKind) -> list[ReviewItem]:

@@ -37,11 +37,14 @@ SECRET_BYTES = 32
 MAX_TYPES = 50
 _TYPE = re.compile(r"\A[a-z0-9_.]{0,100}\*?\Z")
 EVENT_PREFIX = "lakewarden."
+TEST_TYPE = f"{EVENT_PREFIX}webhook.test"
+# How long a former secret signs beside the new one.
+OVERLAP = timedelta(hours=24)
 # Seconds before each further attempt, as Standard Webhooks suggests; after the last the delivery is dead.
 BACKOFF = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000)
 BATCH = 20
 # A worker that dies while it sends holds its rows no longer than this; above BATCH calls that all time out.
-LEASE = timedelta(seconds=BATCH * 3 * outbound.TIMEOUT)
+LEASE = timedelta(seconds=BATCH * (outbound.TIMEOUT + outbound.LONGEST))
 
 
 def emit_request_event(row: AccessRequest, *, step: str) -> None:
@@ -57,7 +60,15 @@ def emit(kind: str, *, subject: str, data: dict[str, Any]) -> None:
     ]
     if not endpoints:
         return
-    event = {
+    event = _event(kind, subject=subject, data=data)
+    WebhookDelivery.objects.bulk_create(
+        WebhookDelivery(endpoint=each, event=event) for each in endpoints
+    )
+    enqueue("governance.deliver_webhooks")
+
+
+def _event(kind: str, *, subject: str, data: dict[str, Any]) -> dict[str, Any]:
+    return {
         "specversion": "1.0",
         "id": str(uuid7()),
         "source": settings.LAKEWARDEN.url.geturl(),
@@ -67,10 +78,10 @@ def emit(kind: str, *, subject: str, data: dict[str, Any]) -> None:
         "datacontenttype": "application/json",
         "data": data,
     }
-    WebhookDelivery.objects.bulk_create(
-        WebhookDelivery(endpoint=each, event=event) for each in endpoints
-    )
-    enqueue("governance.deliver_webhooks")
+
+
+def _new_secret() -> str:
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def wants(types: Sequence[str], kind: str) -> bool:
@@ -92,7 +103,7 @@ def register_endpoint(
         raise InvalidInputError(
             f"`types` must be 1 to {MAX_TYPES} types such as `{EVENT_PREFIX}access_request.*`"
         )
-    secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    secret = _new_secret()
     row = WebhookEndpoint.objects.create(
         url=url, types=list(types), secret=seal(secret, use=SEALED_FOR), created_by_id=by.id
     )
@@ -110,6 +121,53 @@ def set_endpoint_active(
     endpoint.save(update_fields=["is_active"])
     _audit(endpoint, by=by, verb="activate" if is_active else "deactivate")
     return endpoint
+
+
+@transaction.atomic
+def rotate_secret(endpoint: WebhookEndpoint, *, by: Principal) -> str:
+    """The new secret, shown this once. For OVERLAP each event is signed with the former one too, so that none is refused."""
+    require_administrator(by)
+    row = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
+    secret = _new_secret()
+    row.former_secret, row.former_until = row.secret, utc_now() + OVERLAP
+    row.secret = seal(secret, use=SEALED_FOR)
+    row.save(update_fields=["secret", "former_secret", "former_until"])
+    _audit(row, by=by, verb="rotate-secret")
+    return secret
+
+
+def send_test(endpoint: WebhookEndpoint, *, by: Principal) -> WebhookDelivery:
+    """Send an event of the type TEST_TYPE now, whatever types the endpoint takes; the delivery with what became of it.
+
+    It is sent once: what fails is not tried again by itself.
+    """
+    require_administrator(by)
+    with transaction.atomic():
+        _audit(endpoint, by=by, verb="test")
+        row = WebhookDelivery.objects.create(
+            endpoint=endpoint,
+            event=_event(TEST_TYPE, subject=str(endpoint.uuid), data={}),
+            state=DeliveryState.DEAD,
+            attempts=1,
+        )
+    row.last_status, row.last_error = _send(row)
+    if not row.last_error:
+        row.state, row.delivered_at = DeliveryState.DELIVERED, utc_now()
+    row.save(update_fields=["state", "delivered_at", "last_status", "last_error"])
+    return row
+
+
+def retry_dead(*, by: Principal, endpoint: WebhookEndpoint | None = None) -> int:
+    """Send all that was given up again, of one endpoint or of all; returns how many."""
+    require_administrator(by)
+    rows = WebhookDelivery.objects.filter(state=DeliveryState.DEAD).exclude(event__type=TEST_TYPE)
+    if endpoint is not None:
+        rows = rows.filter(endpoint=endpoint)
+    total = 0
+    for row in rows.order_by("pk"):
+        redeliver(row, by=by)
+        total += 1
+    return total
 
 
 @transaction.atomic
@@ -187,8 +245,8 @@ def _deliver(row: WebhookDelivery) -> bool:
 
 def _send(row: WebhookDelivery) -> tuple[int | None, str]:
     """The status of the answer if one came, and what went wrong, empty for nothing."""
-    secret = unseal(bytes(row.endpoint.secret), use=SEALED_FOR)
-    if secret is None:
+    secrets_in_use = _secrets_of(row.endpoint)
+    if not secrets_in_use:
         return None, "the secret was sealed by another key: register the endpoint anew"
     body = orjson.dumps(row.event)
     moment = int(utc_now().timestamp())
@@ -197,7 +255,10 @@ def _send(row: WebhookDelivery) -> tuple[int | None, str]:
         "user-agent": "lakewarden",
         "webhook-id": str(row.uuid),
         "webhook-timestamp": str(moment),
-        "webhook-signature": sign(secret, message_id=str(row.uuid), timestamp=moment, body=body),
+        "webhook-signature": " ".join(
+            sign(each, message_id=str(row.uuid), timestamp=moment, body=body)
+            for each in secrets_in_use
+        ),
     }
     try:
         status = outbound.post(
@@ -209,6 +270,17 @@ def _send(row: WebhookDelivery) -> tuple[int | None, str]:
         return None, f"no answer: {type(error).__name__}"
     is_good = 200 <= status < 300  # noqa: PLR2004 - the class of success, RFC 9110
     return status, "" if is_good else f"answered {status}"
+
+
+def _secrets_of(endpoint: WebhookEndpoint) -> list[str]:
+    """The secret, and the one before it while both hold; empty where another key sealed it."""
+    current = unseal(bytes(endpoint.secret), use=SEALED_FOR)
+    if current is None:
+        return []
+    if endpoint.former_until is None or endpoint.former_until <= utc_now():
+        return [current]
+    former = unseal(bytes(endpoint.former_secret or b""), use=SEALED_FOR)
+    return [current] if former is None else [current, former]
 
 
 def _audit(row: WebhookEndpoint, *, by: Principal, verb: str) -> None:

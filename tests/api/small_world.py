@@ -29,6 +29,7 @@ from governance.models import (
 )
 from governance.queries import principal_of
 from governance.services.break_glass import break_glass
+from governance.services.campaigns import create_campaign
 from governance.services.erasures import request_erasure
 from governance.services.holds import place_hold, release_hold
 from governance.services.retention import save_retention_rule
@@ -146,6 +147,9 @@ def _add_approval(base: World, rows: dict[str, object]) -> None:
         starts_at=utc_now(),
         ends_at=utc_now() + timedelta(days=1),
     )
+    campaign = create_campaign(by=principal_of(base.steward), name="hidden", domain="sales")
+    rows["campaign"] = campaign
+    rows["campaign_item"] = campaign.items.get(grant=rows["grant"].uuid)
     endpoint = WebhookEndpoint.objects.create(
         url="https://hidden.example.org/", secret=b"", types=["*"], is_active=False
     )

@@ -3,12 +3,12 @@
 import pytest
 from django.core.management import call_command
 
-from catalog.models import Dataset, FieldEdge
+from catalog.models import Dataset, FieldEdge, FieldTag, Tag
 from catalog.services.fields import read_schema, sync_fields
 from core.clock import utc_now
 from core.errors import ConflictError, InvalidInputError, NotFoundError
 from governance.auditing.reading import read_record
-from governance.models import AuditRecord, Declassification, ReviewItem
+from governance.models import AuditRecord, Declassification, ReviewItem, ReviewMark
 from governance.queries import decide_read, principal_of
 from governance.services.filter_reviews import review_filters
 from governance.services.label_reviews import review_labels
@@ -70,6 +70,38 @@ def test_an_edge_that_carries_a_label_to_readers_raises_one_review(world, mart, 
     assert AuditRecord.objects.filter(action="review.raise").values_list(
         "actor", "resource"
     ).get() == ("system", mart.node_id)
+
+
+def tag(field, name):
+    return FieldTag.objects.create(field=field, tag=Tag.objects.get_or_create(name=name)[0])
+
+
+def test_a_tag_upstream_that_travels_to_readers_raises_one_review(world, mart, chain):
+    derive(chain[0], chain[1])
+    review_labels()
+    tag(chain[0], "pii.contact")
+    assert (review_labels(), review_labels()) == (1, 0)
+    assert unsettled()[1:] == [("label-reach", "mart.mails", "pii.contact")]
+    told = ReviewItem.objects.get(key="pii.contact").evidence
+    assert told["fields"] == [{"field": "mail", "way": [each.pk for each in chain]}]
+    # what was borne already is not new, nor what is put where it is read
+    tag(chain[1], "pii.contact")
+    tag(chain[2], "pii.own")
+    assert review_labels() == 0
+
+
+def test_a_tag_that_reaches_no_reader_or_is_gone_again_raises_nothing(world, chain):
+    tag(chain[0], "pii.contact")
+    tag(chain[1], "pii.address").delete()
+    assert (review_labels(), unsettled()) == (0, [])
+
+
+def test_a_tag_from_a_time_that_the_log_does_not_reach_back_to_is_found(world, mart, chain):
+    tag(chain[1], "pii.contact")
+    mark = ReviewMark.objects.get(log="field tags")
+    ReviewMark.objects.filter(pk=mark.pk).update(position={**mark.position, "at": 0})
+    assert (review_labels(), review_labels()) == (1, 0)
+    assert unsettled() == [("label-reach", "mart.mails", "pii.contact")]
 
 
 def test_an_edge_beside_another_brings_nothing_new(world, mart, chain):
@@ -287,3 +319,30 @@ def test_the_command_lists_what_is_not_settled(world, mart, chain, capsys):
     ]
     call_command("reviews", kind="filter-misfit")
     assert capsys.readouterr().out == ""
+
+
+def test_the_inbox_lists_them_with_their_count_and_settles_them(world, mart, chain):
+    derive(chain[0], chain[1])
+    review_labels()
+    item = ReviewItem.objects.get()
+    pages = {
+        user.username: page_client(user).get("/inbox/").context["finding_count"]
+        for user in (world.hr_steward, world.steward, world.analyst, world.outsider)
+    }
+    assert pages == {"hr-steward": 1, "steward": 0, "analyst": 0, "outsider": 0}
+    client = page_client(world.hr_steward)
+    page = client.get("/inbox/").content.decode()
+    assert "Reviews (1)" in page
+    assert '<span class="badge warn">pii.email</span> has reached <code>mail</code>' in page
+    path = f"/inbox/reviews/{item.uuid}/"
+    refused = page_client(world.steward).post(path, {"verdict": "resolve", "comment": "c"})
+    assert refused.status_code == 404
+    for form, state in (
+        ({"verdict": "nonsense"}, "open"),
+        ({"verdict": "acknowledge"}, "acknowledged"),
+        ({"verdict": "resolve"}, "acknowledged"),
+        ({"verdict": "resolve", "comment": "masked"}, "resolved"),
+    ):
+        client.post(path, form)
+        item.refresh_from_db()
+        assert (form, item.state) == (form, state)

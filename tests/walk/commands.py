@@ -30,19 +30,23 @@ OPERATORS = {
     "retention": "does a worker's turn, and writes rules as administrators and stewards",
     "reviews": "lists all findings to the operator",
     "reindex": "makes derived rows anew, and counts them",
+    "rotate_audit_master_key": "counts keys of the audit log",
     "service_account": "names accounts, no dataset",
     "sweep_events": "counts old events",
     "sweep_orphans": "names files of the operator's store",
     "tier": "does a worker's turn, and tells its cost",
+    "webhook": "acts as an administrator, who sees all endpoints",
     "verify_audit": "recomputes the audit log, and counts its records",
     "write_reference": "writes pages of the source",
 }
 ACTING = (
     "access_request",
     "break_glass",
+    "campaign",
     "catalog_export",
     "catalog_import",
     "hold",
+    "delegation",
     "lineage",
     "policy",
     "request_rule",
@@ -96,6 +100,14 @@ def command_questions(estate: Estate) -> Iterator[Question]:
     yield _question("hold", f"list --all --by {viewer}")
     yield _question("hold", f"place --dataset {hidden['dataset']} --reason r --by {viewer}")
     yield _question("break_glass", f"list --by {viewer}")
+    yield _question("campaign", f"--by {viewer} list")
+    yield _question("delegation", f"--by {viewer} list")
+    for place in ("dataset", "domain"):
+        yield _question(
+            "delegation", f"--by {viewer} create --days 1 --to user-3 --{place} {hidden[place]}"
+        )
+    yield _question("campaign", f"--by {viewer} items")
+    yield _question("campaign", f"--by {viewer} start c --domain {hidden['domain']}")
     yield _question("break_glass", f"break --dataset {hidden['dataset']} --reason r --by {viewer}")
 
 

@@ -46,6 +46,10 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "api/v1/break-glass/": {"uuid": "nothing"},
     "api/v1/service-accounts/": {"username": "user", "token": "=1"},
     "break-glass/": {"uuid": "nothing"},
+    "api/v1/campaigns/": {"uuid": "nothing"},
+    "api/v1/campaign-items/": {"uuid": "nothing"},
+    "campaigns/": {"uuid": "nothing", "form": "=csv"},
+    "certify/": {"uuid": "nothing"},
     "identities/": {"pk": "nothing"},
     "api/v1/policies/": {"pk": "policy"},
     "api/v1/declassifications/": {"pk": "nothing"},
@@ -88,6 +92,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "requests/invited/": {"invitation": "nothing"},
     "absences/": {"uuid": "nothing"},
     "inbox/": {"uuid": "request"},
+    "inbox/reviews/": {"uuid": "nothing"},
     "models/": {"uuid": "model"},
     "tokens/": {"pk": "nothing"},
 }

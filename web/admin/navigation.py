@@ -25,6 +25,7 @@ FOR_STAFF: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             ("Requests", "inbox", "governance_accessrequest"),
             ("Reviews", "rate_review", "governance_reviewitem"),
+            ("Campaigns", "fact_check", "governance_campaign"),
             ("Rules of approval", "rule", "governance_requestrule"),
             ("Policies", "policy", "governance_policyversion"),
             ("Simulations", "science", "governance_simulation"),

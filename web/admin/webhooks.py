@@ -16,6 +16,8 @@ from governance.services.webhooks import (
     redeliver,
     register_endpoint,
     remove_endpoint,
+    rotate_secret,
+    send_test,
     set_endpoint_active,
 )
 from web.access import viewer_of
@@ -35,7 +37,7 @@ class WebhookEndpointAdmin(SuperuserAdmin):
 
     form = EndpointForm
     list_display = ["url", "types", "is_active", "created_at"]
-    actions = ["activate", "deactivate"]
+    actions = ["activate", "deactivate", "rotate", "test"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         del request
@@ -71,6 +73,18 @@ class WebhookEndpointAdmin(SuperuserAdmin):
     def deactivate(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
         for row in queryset:
             set_endpoint_active(row, by=viewer_of(request).principal, is_active=False)
+
+    @admin.action(description="Give the selected endpoints new secrets", permissions=["write"])
+    def rotate(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
+        for row in queryset:
+            secret = rotate_secret(row, by=viewer_of(request).principal)
+            messages.warning(request, f"The secret of {row}, shown this once: {secret}")
+
+    @admin.action(description="Send a test to the selected endpoints", permissions=["write"])
+    def test(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
+        for row in queryset:
+            told = send_test(row, by=viewer_of(request).principal)
+            messages.info(request, f"{row}: {told.last_error or told.state}")
 
 
 @admin.register(WebhookDelivery)

@@ -12,6 +12,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from core.errors import LakewardenError
+from governance.campaigns import items_to_certify
+from governance.glass import reviews_to_close
 from governance.models import AccessRequest
 from governance.opening import Opening, describe_opening
 from governance.policy.types import Principal
@@ -27,6 +29,7 @@ from query.counting import count_rows
 from web.access import current_user, viewer_of
 from web.forms.access_request import DURATIONS, DecisionForm
 from web.templatetags.lakewarden import sentence
+from web.views.reviews import findings_for, unsettled_for
 
 SHOWN = 50
 DONE = {
@@ -54,13 +57,20 @@ def pending_for(request: HttpRequest) -> QuerySet[AccessRequest]:
 @login_required
 @require_safe
 def inbox(request: HttpRequest) -> HttpResponse:
-    """Oldest first: who waits longest is served first."""
+    """Requests, findings, and how much waits on pages of its own. Oldest first: who waits longest is served first."""
     principal = viewer_of(request).principal
     waiting = [
         Waiting(asked, describe_opening(asked, viewer=principal))
         for asked in pending_for(request)[:SHOWN]
     ]
-    return render(request, "web/inbox.html", {"waiting": waiting})
+    context = {
+        "waiting": waiting,
+        "findings": findings_for(request),
+        "finding_count": unsettled_for(request).count(),
+        "breaking_count": reviews_to_close(principal).count(),
+        "grant_count": items_to_certify(principal).count(),
+    }
+    return render(request, "web/inbox.html", context)
 
 
 @login_required

@@ -44,7 +44,7 @@ def require_capacity(row: AccessRequest, *, by: Principal, step: Step) -> Capaci
         raise PermissionDeniedError("nobody decides their own request")
     require(by, Action.APPROVE, row.dataset)
     next_state(row.state, step)
-    found = Panel([row]).capacities_of(by, row)
+    found = Panel.of_requests([row]).capacities_of(by, row)
     if not found:
         raise PermissionDeniedError(
             "no stage of this request waits for you: it is another's turn, or you are too close to the requester"

@@ -97,7 +97,7 @@ def answer_offer(request: AccessRequest, *, by: Principal, accept: bool) -> Acce
 
 def _still_may(row: AccessRequest, offer: RequestOffer) -> bool:
     capacity = Capacity(offer.stage, offer.in_name_of_id)
-    return capacity in Panel([row]).capacities_of(principal_of(offer.by), row)
+    return capacity in Panel.of_requests([row]).capacities_of(principal_of(offer.by), row)
 
 
 def _fewer(row: AccessRequest, asked: Terms, columns: list[str] | None) -> list[str] | None:

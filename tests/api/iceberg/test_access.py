@@ -13,7 +13,7 @@ from storage.models import IcebergTable
 from storage.services.namespaces import create_namespace
 from storage.tables.catalog import LakewardenCatalog
 from tests.api.iceberg.conftest import make_account
-from tests.factories.audit import payload_of, payload_text
+from tests.factories.audit import audited_by, payload_of, payload_text
 from tests.factories.catalog import make_tag
 
 SCHEMA = Schema(
@@ -48,6 +48,12 @@ def grant(user, table, verb: str, **narrowing) -> None:
         permission=Permission.objects.get(codename=f"{verb}_dataset"),
         **narrowing,
     )
+
+
+def refusals(account):
+    """What is recorded of reads that this account was refused."""
+    rows = audited_by(account.user.username).filter(action="data.read-denied").order_by("pk")
+    return [payload_of(row) for row in rows]
 
 
 def test_no_token_is_refused_in_the_protocols_form(db):
@@ -150,6 +156,31 @@ def test_what_an_engine_cannot_apply_is_refused(url, table, db):
     answer = call(account, "get", url, **DELEGATED)
     assert answer.status_code == 403
     assert answer.json()["error"]["type"] == "ForbiddenException"
+    (told,) = refusals(account)
+    assert (told["effect"], told["via"], told["outcome"]) == (
+        "allow",
+        "iceberg",
+        answer.json()["error"]["message"],
+    )
+
+
+def test_a_load_that_opens_no_data_is_a_refused_decision(url, table, outsider, place):
+    """Of a table that may be seen and not read, known and not seen, and not even known; none for no table."""
+    viewer, finder = (make_account(name, is_service=True) for name in ("viewer", "finder"))
+    grant(viewer.user, table, "view")
+    grant(finder.user, table, "discover")
+    for account, status in ((viewer, 200), (finder, 403), (outsider, 404)):
+        assert call(account, "get", url, **DELEGATED).status_code == status
+        assert call(account, "head", url).status_code in (204, 404)
+        (told,) = refusals(account)
+        assert (told["effect"], told["via"], told["reasons"][0]["kind"]) == (
+            "deny",
+            "iceberg",
+            "missing",
+        )
+    assert call(outsider, "get", f"/iceberg/v1/namespaces/{place}/tables/none").status_code == 404
+    assert len(refusals(outsider)) == 1
+    assert not AuditRecord.objects.filter(action="table.load").exists()
 
 
 def test_outsider_cannot_tell_a_table_from_none(url, outsider, place):

@@ -135,7 +135,7 @@ class ChangingWorld:
 
     def change_name_of_dataset(self):
         dataset = self._one(self.datasets)
-        dataset.name = f"{self.random.choice(['raw', 'mart'])}.t{dataset.pk}"
+        dataset.name = f"{self.random.choice(['raw', 'mart'])}.named{dataset.pk}"
         dataset.save(update_fields=["name"])
 
     def change_life_of_dataset(self):

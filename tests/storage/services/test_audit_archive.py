@@ -1,14 +1,18 @@
 """Copies of the audit log in a real object store: each record once, also after a kill between any two steps."""
 
 import dataclasses
+import hashlib
 import json
+from datetime import timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 from django.conf import settings as django_settings
 from django.core.management import call_command
 
 from config.env import AuditArchiveSettings
 from core import audit
+from core.clock import utc_now
 from core.errors import InvalidInputError
 from governance.auditing import verify_audit
 from governance.auditing.export import log_lines
@@ -36,8 +40,9 @@ def archive(settings, object_buckets, unique):
     """The archive of this test; `configure(days=…)` says how long the store must keep."""
     url = f"s3://{object_buckets[0]}/{unique}/audit"
 
-    def configure(*, days=0):
-        config = AuditArchiveSettings(url=url, retention_days=days, retention_mode="COMPLIANCE")
+    def configure(*, days=0, bucket=object_buckets[0]):
+        where = url.replace(object_buckets[0], bucket, 1)
+        config = AuditArchiveSettings(url=where, retention_days=days, retention_mode="COMPLIANCE")
         settings.LAKEWARDEN = dataclasses.replace(django_settings.LAKEWARDEN, audit_archive=config)
 
     configure()
@@ -99,6 +104,34 @@ def test_a_store_that_cannot_keep_is_named_and_nothing_is_written(archive):
     assert (objects(archive), AuditSegment.objects.get().written_at) == ({}, None)
     archive.configure()
     assert archive_audit() == 1
+
+
+def test_a_bucket_with_object_lock_keeps_what_was_written(archive, unique):
+    """The store itself refuses to remove or shorten it, to whoever has its keys."""
+    bucket = f"locked-{unique}".lower()[:60]
+    client = archive._client
+    client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    archive.configure(days=1, bucket=bucket)
+    write(3)
+    assert (archive_audit(), archive_audit()) == (1, 0)
+    segment = AuditSegment.objects.get()
+    key = segment.uri.removeprefix(f"s3://{bucket}/")
+    kept = client.head_object(Bucket=bucket, Key=key)
+    assert (kept["ObjectLockMode"], kept["ObjectLockRetainUntilDate"]) == (
+        "COMPLIANCE",
+        segment.retained_until,
+    )
+    version = {"Bucket": bucket, "Key": key, "VersionId": kept["VersionId"]}
+    sooner = {"Mode": "COMPLIANCE", "RetainUntilDate": utc_now() + timedelta(minutes=1)}
+    for step in (
+        lambda: client.delete_object(**version),
+        lambda: client.put_object_retention(**version, Retention=sooner),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            step()
+    client.put_object(Bucket=bucket, Key=key, Body=b"forged")
+    told = client.get_object(**version)["Body"].read()
+    assert hashlib.sha256(told).hexdigest() == segment.sha256
 
 
 def test_without_an_archive_nothing_is_done(capsys):
