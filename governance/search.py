@@ -113,8 +113,12 @@ def search(
 def matching_ids(principal: Principal, text: str, *, filters: Filters = EVERYTHING) -> View:
     """The caller's view, narrowed to what matches `text`; no spelling."""
     terms = read_terms(text)
-    match = ask(lambda session: _match(session, principal, terms, filters))
-    return replace(match.view, found=match.ids)
+
+    def matching(session: Session) -> View:
+        view = view_in(session, principal, filters)
+        return replace(view, found=_found(session, view, terms)[1])
+
+    return ask(matching)
 
 
 def _match(session: Session, principal: Principal, terms: Terms, filters: Filters) -> _Match:
@@ -155,14 +159,24 @@ def _all(session: Session, column: str, queries: Iterable[str], *, within: Ids) 
 
 def _tiers(session: Session, terms: Terms, found: Ids, by_name: Ids) -> list[Ids]:
     """`found` in five parts, best first."""
-    text = terms.text.strip()[:400]
-    queries = [lexeme(f"n={text}"), lexeme(f"l={text}"), lexeme(f"n={text}", prefix=True)]
     tiers, rest = [], found
-    for part in [*(session.posting("names", query) for query in queries), by_name]:
+    for part in _by_whole_name(session, terms.text.strip()[:400], found & by_name):
         tier = rest & part
         tiers.append(tier)
         rest = rest - tier
-    return [*tiers, rest]
+    return [*tiers, rest & by_name, rest - by_name]
+
+
+def _by_whole_name(session: Session, text: str, among: Ids) -> list[Ids]:
+    """Whose name is `text`, whose last part is, and whose name begins so: each asked only where something may be.
+
+    INVARIANT: `among` holds all that have the words of `text` in their names, so that no other can be named so.
+    """
+    if not among:
+        return [among, among, among]
+    begun = among & session.posting("names", lexeme(f"n={text}", prefix=True))
+    whole = begun & session.posting("names", lexeme(f"n={text}")) if begun else begun
+    return [whole, among & session.posting("names", lexeme(f"l={text}")), begun]
 
 
 def _hits(match: _Match, terms: Terms, *, offset: int, limit: int) -> list[Hit]:
@@ -217,16 +231,12 @@ def _kinds(session: Session, found: Ids) -> list[tuple[str, int]]:
 
 def _domains(session: Session, found: Ids) -> list[tuple[str, int]]:
     slugs = {each.id: each.path.rpartition("/")[2] for each in session.facts.domains.values()}
-    placed = session.living.of_domain.items()
-    counts = (
-        (slugs[key], found.intersection_cardinality(ids)) for key, ids in placed if key in slugs
-    )
-    return _most(counts)[:FACET_SIZE]
+    counts = session.living.domains.count(found).items()
+    return _most((slugs[key], count) for key, count in counts if key in slugs)[:FACET_SIZE]
 
 
 def _namespaces(session: Session, found: Ids) -> list[tuple[str, int]]:
-    named = session.living.of_namespace.items()
-    return _most((name, found.intersection_cardinality(ids)) for name, ids in named)[:FACET_SIZE]
+    return _most(session.living.namespaces.count(found).items())[:FACET_SIZE]
 
 
 def _most(counts: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:

@@ -133,16 +133,22 @@ class Adjacency:
         """Every edge of which both ends are in `places`, ascending by origin, then destination."""
         inside = np.zeros(self.size, dtype=np.bool_)
         inside[np.asarray(places, dtype=np.int64)] = True
-        found = [self._plain_edges([p for p in places if self._is_plain(p)])]
-        for place in places:
-            if not self._is_plain(place):
-                row = self._out_row(place)
-                found.append(_edges_of(place, row))
+        changed = (
+            [place for place in places if not self._is_plain(place)] if self.is_changed else []
+        )
+        plain = [place for place in places if self._is_plain(place)] if changed else places
+        found = [self._plain_edges(plain)]
+        found += [_edges_of(place, self._out_row(place)) for place in changed]
         joined = EdgeArrays(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
         kept = inside[joined.destinations]
         joined = EdgeArrays(*(part[kept] for part in joined))
         order = np.lexsort((joined.destinations, joined.origins))
         return EdgeArrays(*(part[order] for part in joined))
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything came since the build."""
+        return bool(self.out_rows or self.more_keys)
 
     def _is_plain(self, place: int) -> bool:
         return place not in self.out_rows and place < self.base.size

@@ -75,7 +75,7 @@ def _leaf(  # noqa: PLR0911  # one answer a kind of predicate
         case DomainIn(ids):
             below = with_descendants(ids, domains)
             session.tokens.update(("domain", each) for each in below)
-            placed = session.living.of_domain
+            placed = session.living.domains.of
             return union(placed[each] for each in below if each in placed)
         case OwnedBy(subjects, "owner"):
             return union(session.leaf(f"{kind}_owner", key) for kind, key in subjects)

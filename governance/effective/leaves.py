@@ -4,12 +4,13 @@ Each is read once, whole, and then brought up to date dataset by dataset from th
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from django.db.backends.utils import CursorWrapper
 
-from governance.effective.ids import FrozenIds, Ids, ids_of, read_ids, read_packed_by
+from governance.effective.ids import FrozenIds, Ids, read_ids, read_packed_by
+from governance.effective.places import Places
 from governance.policy.predicates import compile_glob, glob_to_regex
 
 Attribute: TypeAlias = Literal["kind", "name_like", "namespace_like"]
@@ -51,23 +52,23 @@ RELATIONS: dict[str, str] = {
 class Living:
     """The datasets that are not deleted, those of each domain (not of what lies below it), and those of each namespace."""
 
-    every: Ids
-    of_domain: dict[int, Ids]
-    of_namespace: dict[str, Ids]
+    every: Ids = field(default_factory=Ids)
+    domains: Places[int] = field(default_factory=Places)
+    namespaces: Places[str] = field(default_factory=Places)
 
     def remove(self, ids: Ids) -> None:
         """Forget these datasets."""
         self.every.difference_update(ids)
-        for each in (*self.of_domain.values(), *self.of_namespace.values()):
-            each.difference_update(ids)
+        self.domains.leave(ids)
+        self.namespaces.leave(ids)
 
     def add(self, rows: Iterable["DatasetRow"]) -> None:
         """Enter these datasets."""
         for row in rows:
             self.every.add(row.id)
-            self.of_namespace.setdefault(row.namespace, ids_of(())).add(row.id)
+            self.namespaces.enter_one(row.namespace, row.id)
             if row.domain:
-                self.of_domain.setdefault(row.domain, ids_of(())).add(row.id)
+                self.domains.enter_one(row.domain, row.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +84,12 @@ class DatasetRow:
 
 def read_living(cursor: CursorWrapper) -> Living:
     """All of them; one query."""
-    found = Living(ids_of(()), {}, {})
+    found = Living()
     for namespace, domain, ids in read_packed_by(cursor, _LIVING):
         found.every.update(ids)
-        found.of_namespace.setdefault(namespace, ids_of(())).update(ids)
+        found.namespaces.enter(namespace, ids)
         if domain:
-            found.of_domain.setdefault(domain, ids_of(())).update(ids)
+            found.domains.enter(domain, ids)
     return found
 
 

@@ -80,7 +80,7 @@ def view_in(session: Session, principal: Principal, filters: Filters) -> View:
 def _chosen(session: Session, visible: Ids, described: FrozenIds, filters: Filters) -> Ids:
     found = visible
     if filters.namespace is not None:
-        found &= session.living.of_namespace.get(filters.namespace, ids_of(()))
+        found &= session.living.namespaces.of.get(filters.namespace, ids_of(()))
     if filters.kind is not None:
         found &= session.leaf("kind", filters.kind)
     if filters.domain is not None:
@@ -110,7 +110,7 @@ def in_domain(session: Session, slug: str) -> Ids:
     """The datasets of a domain and all below it; none for an unknown one."""
     domains = session.facts.domains
     ids = frozenset(each.id for each in domains.values() if each.path.rpartition("/")[2] == slug)
-    placed = session.living.of_domain
+    placed = session.living.domains.of
     return union(placed[each] for each in with_descendants(ids, domains) if each in placed)
 
 

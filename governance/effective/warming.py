@@ -79,6 +79,7 @@ def _keys(words: Iterable[str]) -> Iterator[Key]:
             yield "words", query
             yield "names", query
             yield "names", lexeme(f"n={word}", prefix=True)
+            yield "names", lexeme(f"l={word}")
 
 
 def _keep(store: FactStore, key: Key, *, most: int | None) -> bool:

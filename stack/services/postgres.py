@@ -5,6 +5,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import psutil
+
 from stack import artifacts, probes
 from stack.account import exposed
 from stack.errors import StackError
@@ -19,10 +21,8 @@ _SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
     "max_connections": "200",
-    "shared_buffers": "128MB",
     "work_mem": "16MB",
     "maintenance_work_mem": "64MB",
-    "effective_cache_size": "1GB",
     "max_wal_size": "1GB",
     "random_page_cost": "1.1",
     "timezone": "UTC",
@@ -32,6 +32,9 @@ _SETTINGS = {
 }
 # Nothing of an ephemeral stack is to outlive the machine; a kill of the process still loses nothing.
 _EPHEMERAL = {"fsync": "off", "full_page_writes": "off"}
+# The server's own cache, in MiB: an eighth of the machine's memory within these bounds. It takes what was read, no more; a
+# page that it does not hold is read from the system again and again, which at a million datasets is a third of a search.
+_LEAST_CACHE, _MOST_CACHE = 128, 1024
 
 
 class Postgres(Service):
@@ -87,7 +90,8 @@ class Postgres(Service):
 
     def launch(self, context: Context) -> Launch:
         """Return the server's command line; it holds no secret."""
-        settings = _SETTINGS | (_EPHEMERAL if context.ephemeral else {})
+        memory = cache_settings(psutil.virtual_memory().total)
+        settings = _SETTINGS | memory | (_EPHEMERAL if context.ephemeral else {})
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         port = str(context.ports["postgres"])
         argv = [
@@ -116,6 +120,13 @@ class Postgres(Service):
             exposed(artifacts.postgres_dir(), context.account, context.home.data / "programs")
             / "bin"
         )
+
+
+def cache_settings(total: int) -> dict[str, str]:
+    """What the server may take as its cache, and expect the system to hold beside it, on a machine of `total` bytes."""
+    eighth = total // 8 // 2**20
+    own = max(_LEAST_CACHE, min(_MOST_CACHE, eighth))
+    return {"shared_buffers": f"{own}MB", "effective_cache_size": f"{max(1024, 4 * eighth)}MB"}
 
 
 def _runtime_role(password: str) -> str:

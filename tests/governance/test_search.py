@@ -6,8 +6,10 @@ from catalog.models import Dataset, SearchEntry
 from catalog.services.datasets import remove_owner
 from catalog.services.glossary import change_term, create_term, delete_term, link_dataset
 from catalog.services.search import refresh_search_text
+from governance.effective.ids import Ids
+from governance.effective.leaves import Column
 from governance.effective.look import Filters, find_subject
-from governance.effective.store import STORE
+from governance.effective.store import STORE, Session
 from governance.policy.types import Action
 from governance.queries import principal_of
 from governance.search import search, suggest
@@ -270,3 +272,23 @@ def test_kept_words_follow_each_change(actors):
     assert found(root, "alpha") == [names[0], names[2], late.name]
     rows[0].delete()
     assert found(root, "alpha") == [names[2], late.name]
+
+
+def test_names_are_asked_of_only_where_something_may_be_named_so(actors, monkeypatch):
+    indexed("raw.orders", owners=[actors.owner], description="of the month")
+    asked: list[str] = []
+    posting = Session.posting
+
+    def noted(session: Session, column: Column, query: str) -> Ids:
+        asked.append(query)
+        return posting(session, column, query)
+
+    monkeypatch.setattr(Session, "posting", noted)
+    principal = principal_of(actors.owner)
+    for text, whole in (("month", []), ("orders", ["'n=orders':*", "'l=orders'"])):
+        asked.clear()
+        assert search(principal, text).total == 1
+        assert [each for each in asked if "=" in each] == whole
+    asked.clear()
+    assert [hit.rank >= 4 for hit in search(principal, "raw.orders").hits] == [True]
+    assert "'n=raw.orders'" in asked

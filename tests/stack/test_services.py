@@ -6,6 +6,7 @@ from stack.ports import Ports
 from stack.services import all_services, choose
 from stack.services.application import Application
 from stack.services.base import Context
+from stack.services.postgres import cache_settings
 
 
 def test_every_service_starts_after_what_it_needs() -> None:
@@ -48,3 +49,14 @@ def test_only_the_setup_connects_as_the_owner_of_the_tables(tmp_path) -> None:
             assert "LAKEWARDEN_RUNTIME_DATABASE_URL" not in env
     assert {name for name, role in roles.items() if role != "lakewarden_app"} == {"setup"}
     assert roles["setup"] == "lakewarden"
+
+
+@pytest.mark.parametrize(
+    ("gib", "own", "system"),
+    [(0.5, "128MB", "1024MB"), (4, "512MB", "2048MB"), (64, "1024MB", "32768MB")],
+)
+def test_postgres_takes_an_eighth_of_the_memory_within_bounds(gib, own, system) -> None:
+    assert cache_settings(int(gib * 2**30)) == {
+        "shared_buffers": own,
+        "effective_cache_size": system,
+    }

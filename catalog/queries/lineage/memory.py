@@ -20,7 +20,7 @@ PATIENCE: Final = 0.5
 # Seconds after a load that failed before the next is tried.
 PAUSE: Final = 30.0
 # Rows changed since the build, absolute and as a part of the edges, at which they are built in.
-LEAST_TO_COMPACT: Final = 4_096
+LEAST_TO_COMPACT: Final = 512
 PART_TO_COMPACT: Final = 64
 
 

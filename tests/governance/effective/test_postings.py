@@ -79,7 +79,7 @@ def test_common_words_are_read_ahead_and_follow_each_change(crowd, root):
         "total",
         "lakewarden",
     }
-    assert warming.read_ahead(STORE) == 5 * 3 + 5 * 2
+    assert warming.read_ahead(STORE) == 5 * 4 + 5 * 2
     assert ("words", "'daily':*") in STORE.postings.kept
     describe(crowd[3], description="weekly", actor="t")
     late = make_dataset("raw.late", description="daily")
