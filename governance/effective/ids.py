@@ -14,6 +14,7 @@ Ids: TypeAlias = BitMap64
 FrozenIds: TypeAlias = FrozenBitMap64
 
 _CONTAINER = 8192  # bytes of a dense container of 65,536 ids
+_ENTRY = 512  # of an empty set, its key and their places in a dictionary
 
 
 def read_ids(cursor: CursorWrapper, sql: str, params: Sequence[Any] = ()) -> Ids:
@@ -78,8 +79,8 @@ def union(parts: Iterable[Ids]) -> Ids:
 
 
 def weight(ids: Ids | FrozenIds) -> int:
-    """About how many bytes the set takes."""
+    """About how many bytes the set takes, with what it is kept by."""
     if not ids:
-        return 64
+        return _ENTRY
     containers = (ids.max() - ids.min()) // 65536 + 1
-    return int(64 + min(2 * len(ids) + 32 * containers, containers * _CONTAINER))
+    return int(_ENTRY + min(2 * len(ids) + 32 * containers, containers * _CONTAINER))

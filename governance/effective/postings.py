@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
@@ -37,7 +38,10 @@ class Postings:
 
     def __init__(self, weights: dict[Hashable, int]) -> None:
         self.kept: OrderedDict[Key, Posting] = OrderedDict()
+        # some of many whose names fitted; who uses them checks the name
         self.samples: OrderedDict[Key, Ids] = OrderedDict()
+        # some of many that have a word, up to date
+        self.parts: OrderedDict[Key, Posting] = OrderedDict()
         # datasets whose words changed, in order
         self.changed: list[int] = []
         self.is_warmed = False
@@ -50,17 +54,25 @@ class Postings:
 
     def find(self, cursor: Callable[[], CursorWrapper], key: Key) -> Ids:
         """All that fit. Not to be changed."""
-        found = self.kept.get(key)
-        if found is None or len(self.changed) - found.seen > MAX_MISSED:
+        found = self._now(cursor, key, self.kept.get(key))
+        if found is None:
             found = self.keep(key, read_posting(cursor(), *key), seen=len(self.changed))
-        elif found.seen < len(self.changed):
+        self.kept.move_to_end(key)
+        return found.ids
+
+    def _now(
+        self, cursor: Callable[[], CursorWrapper], key: Key, found: Posting | None
+    ) -> Posting | None:
+        """What is kept, with the texts that changed since looked at again; None where too many did, or nothing is kept."""
+        if found is None or len(self.changed) - found.seen > MAX_MISSED:
+            return None
+        if found.seen < len(self.changed):
             missed = ids_of(self.changed[found.seen :])
             fitting = read_posting(cursor(), *key, among=missed)
             found.ids.difference_update(missed)
             found.ids.update(fitting)
             found.seen = len(self.changed)
-        self.kept.move_to_end(key)
-        return found.ids
+        return found
 
     def keep(self, key: Key, ids: Ids, *, seen: int) -> Posting:
         """Keep a set that was read after so many changes; what changed since is looked at again."""
@@ -79,16 +91,18 @@ class Postings:
     ) -> list[int]:
         """Any `count` of `among` (of so many `living`) that fit, or all if there are fewer. Few rows tell enough.
 
-        Where many names fit, these are kept, and may not fit any more: the caller checks the name.
+        Where many names fit, these are kept, and may not fit any more: the caller checks the name. Some of the many that
+        have a word are kept as well, and follow its changes.
         """
-        fitting = self.find(cursor, key) if key in self.kept else self.samples.get(key)
+        fitting = self.find(cursor, key) if key in self.kept else self._kept_some(cursor, key)
         if fitting is None:
             expected = LOOKED_AT + 3 * count * living // max(1, len(among))
             most = SAMPLE if key[0] == "names" else min(SAMPLE, expected)
             fitting = read_posting(cursor(), *key, most=most)
             if len(fitting) < most:
-                return list((fitting & among)[:count])
-            self.keep_sample(key, fitting)
+                self.keep(key, fitting, seen=len(self.changed))
+            else:
+                self.keep_sample(key, fitting)
         if key not in self.kept and fitting.intersection_cardinality(among) < count:
             few = among if len(among) <= FEW else None
             fitting = (
@@ -96,9 +110,15 @@ class Postings:
             )
         return list((fitting & among)[:count])
 
-    def keep_sample(self, key: Key, ids: Ids) -> None:
-        """Keep some of the many datasets whose names fit."""
+    def _kept_some(self, cursor: Callable[[], CursorWrapper], key: Key) -> Ids | None:
         if key[0] == "names":
-            self.samples[key] = ids
-            if len(self.samples) > MAX_SAMPLES:
-                self.samples.popitem(last=False)
+            return self.samples.get(key)
+        part = self._now(cursor, key, self.parts.get(key))
+        return None if part is None else part.ids
+
+    def keep_sample(self, key: Key, ids: Ids) -> None:
+        """Keep some of the many datasets that fit, read after all changes that are known."""
+        kept: OrderedDict[Key, Any] = self.samples if key[0] == "names" else self.parts
+        kept[key] = ids if key[0] == "names" else Posting(ids, len(self.changed))
+        if len(kept) > MAX_SAMPLES:
+            kept.popitem(last=False)
