@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from tempfile import SpooledTemporaryFile
 from typing import IO
 from urllib.parse import unquote_to_bytes
@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 import structlog
 from django.conf import settings
 from django.core.handlers.wsgi import LimitedStream, WSGIRequest
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from scim2_models import Error
 
@@ -219,7 +219,21 @@ class AuthorityMiddleware:
             return SUPERUSER if is_theirs else None
 
         with audit.acting(authority):
-            return self.get_response(request)
+            response = self.get_response(request)
+        if isinstance(response, StreamingHttpResponse) and not response.is_async:
+            # What a stream does, it does while it is read: an import.
+            response.streaming_content = _read_acting(response.streaming_content, authority)
+        return response
+
+
+def _read_acting(parts: Iterator[bytes], authority: audit.Authority) -> Iterator[bytes]:
+    """The parts of a response, each made as `authority` says."""
+    while True:
+        with audit.acting(authority):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
 
 
 class RateLimitMiddleware:

@@ -9,6 +9,7 @@ from governance.jobs import manageable_jobs
 from governance.policy.types import Action, Facts, Principal
 from governance.queries import may_administer_domain, visible_datasets, visible_domains
 from governance.runs import visible_jobs
+from governance.services.grants import owners_among
 from governance.vocabulary import is_administrator, visible_products, visible_terms
 
 
@@ -32,6 +33,14 @@ class ImportRights:
 
     def described(self, ids: Collection[int]) -> Collection[int]:
         return self._allowed(Action.VIEW_METADATA, ids)
+
+    def is_own(self, *, kind: str, name: str) -> bool:
+        principal = self._principal
+        return name in principal.group_names if kind == "group" else name == principal.username
+
+    def owned(self, ids: Collection[int]) -> Collection[int]:
+        rows = owners_among(self._principal).filter(dataset__in=list(ids))
+        return frozenset(rows.values_list("dataset_id", flat=True))
 
     def manageable_jobs(self, ids: Collection[int]) -> Collection[int]:
         return manageable_jobs(self._principal, ids, facts=self._facts)

@@ -110,10 +110,8 @@ class DatasetView(MarquezView):
 
     @staticmethod
     def answer(sight: MarquezSight, row: Dataset) -> dict[str, Any]:
-        rows = list(whole_datasets(sight.visible.filter(pk=row.pk)))
-        if not rows:
-            raise NotFoundError("there is no such dataset")
-        return render_datasets(rows, sight=sight)[0]
+        """`row` is in sight."""
+        return render_datasets([_whole(row)], sight=sight)[0]
 
 
 def _answer_write(
@@ -172,7 +170,11 @@ class DatasetVersionView(MarquezView):
 def _described(sight: MarquezSight, row: Dataset) -> Dataset:
     """The whole row; PermissionDeniedError where the caller may discover it but not view its metadata."""
     sight.require(Action.VIEW_METADATA, row)
-    rows: QuerySet[Dataset] = whole_datasets(sight.described.filter(pk=row.pk))
+    return _whole(row)
+
+
+def _whole(row: Dataset) -> Dataset:
+    rows: QuerySet[Dataset] = whole_datasets(Dataset.objects.filter(pk=row.pk))
     return rows.get()
 
 
@@ -194,13 +196,13 @@ class DatasetTagView(MarquezView):
     def post(self, request: Request, namespace: str, dataset: str, tag: str) -> Response:
         sight, row = _managed(request, namespace, dataset)
         tag_dataset(row, tag=normalize_tag(tag), actor=request.user.get_username())
-        return Response(DatasetView.answer(sight, row))
+        return Response(_answer_tagged(sight, row))
 
     @extend_schema(operation_id="marquez_dataset_tags_destroy", responses=MarquezDatasetSerializer)
     def delete(self, request: Request, namespace: str, dataset: str, tag: str) -> Response:
         sight, row = _managed(request, namespace, dataset)
         untag_dataset(row, tag=normalize_tag(tag), actor=request.user.get_username())
-        return Response(DatasetView.answer(sight, row))
+        return Response(_answer_tagged(sight, row))
 
 
 class FieldTagView(MarquezView):
@@ -214,7 +216,7 @@ class FieldTagView(MarquezView):
     ) -> Response:
         sight, row = _managed(request, namespace, dataset)
         tag_field(_field(row, field), tag=normalize_tag(tag), actor=request.user.get_username())
-        return Response(DatasetView.answer(sight, row))
+        return Response(_answer_tagged(sight, row))
 
     @extend_schema(operation_id="marquez_field_tags_destroy", responses=MarquezDatasetSerializer)
     def delete(
@@ -222,7 +224,12 @@ class FieldTagView(MarquezView):
     ) -> Response:
         sight, row = _managed(request, namespace, dataset)
         untag_field(_field(row, field), tag=normalize_tag(tag), actor=request.user.get_username())
-        return Response(DatasetView.answer(sight, row))
+        return Response(_answer_tagged(sight, row))
+
+
+def _answer_tagged(sight: MarquezSight, row: Dataset) -> dict[str, Any]:
+    """The dataset, looked for once more: by its tags it may be hidden from the caller now."""
+    return DatasetView.answer(sight, sight.named_dataset(row.namespace, row.name))
 
 
 def _managed(request: Request, namespace: str, dataset: str) -> tuple[MarquezSight, Dataset]:

@@ -27,6 +27,8 @@ class Parts:
     fields: Mapping[int, list[dict[str, Any]]]
     tags: Mapping[int, list[str]]
     sources: Mapping[int, str]
+    # The runs in sight that made current versions.
+    runs: frozenset[UUID]
 
 
 def whole_datasets(datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
@@ -37,9 +39,22 @@ def whole_datasets(datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
 
 
 def load_parts(rows: Sequence[Dataset], *, sight: MarquezSight) -> Parts:
-    """Four queries, however many rows."""
+    """At most five queries, however many rows."""
     described = sight.described_keys([row.pk for row in rows])
-    return Parts(described, _fields(described), _tags(described), _sources(described))
+    made_by = [
+        row.current_version.run_id
+        for row in rows
+        if row.pk in described and row.current_version and row.current_version.run_id
+    ]
+    return Parts(
+        described,
+        _fields(described),
+        _tags(described),
+        _sources(described),
+        frozenset(sight.runs.filter(pk__in=made_by).values_list("pk", flat=True))
+        if made_by
+        else frozenset(),
+    )
 
 
 def _fields(keys: frozenset[int]) -> dict[int, list[dict[str, Any]]]:
@@ -87,7 +102,9 @@ def _render(row: Dataset, *, parts: Parts) -> dict[str, Any]:
         "fields": parts.fields.get(row.pk, []),
         "tags": parts.tags.get(row.pk, []),
         "description": (row.description or None) if described else None,
-        "lastModifiedAt": instant(version.created_at) if version and version.run_id else None,
+        "lastModifiedAt": instant(version.created_at)
+        if version and version.run_id in parts.runs
+        else None,
         "lastLifecycleState": lifecycle_of(facets) or None,
         "facets": facets,
         "currentVersion": str(version.uuid) if version else None,

@@ -29,10 +29,6 @@ def render_jobs(
     ids = [job.pk for job in jobs]
     hiding = jobs_that_hide(ids, described=sight.described)
     neighbours = neighbours_of(ids, visible=sight.visible)
-    names = names_of(
-        {pk for each in neighbours.values() for pk in (*each.inputs, *each.outputs)},
-        visible=sight.visible,
-    )
     versions = current_job_versions(ids)
     latest = newest_runs(ids, each=LATEST_RUNS, runs=sight.runs)
     parents = _parents(latest, sight=sight)
@@ -41,8 +37,8 @@ def render_jobs(
         {
             **_common(job, shown=job.pk not in hiding),
             **_parent(job, parents.get(job.pk)),
-            "inputs": _ids(neighbours[job.pk].inputs, names),
-            "outputs": _ids(neighbours[job.pk].outputs, names),
+            "inputs": [dataset_id(*each) for each in neighbours[job.pk].inputs],
+            "outputs": [dataset_id(*each) for each in neighbours[job.pk].outputs],
             "latestRun": next(iter(runs.get(job.pk, [])), None),
             "latestRuns": runs.get(job.pk, []),
             "currentVersion": str(versions[job.pk]) if job.pk in versions else None,

@@ -51,7 +51,7 @@ class NamespaceListView(MarquezView):
             rows=own_rows(sight),
             limit=limit,
             offset=offset,
-            everything=sight.sees_everything,
+            most=sight.sees_most,
         )
         return Response({"namespaces": [_data(each) for each in found]})
 

@@ -1,5 +1,6 @@
 """The runs from which a run's inputs came, and theirs, upstream (openapi.yml, UpstreamRunLineage)."""
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -59,40 +60,37 @@ def walk_upstream(start: Run, *, depth: int, sight: MarquezSight) -> Upstream:
     frontier = [start]
     for level in range(depth + 1):
         makers = _read_inputs(frontier, found=found, sight=sight)
-        wanted = [run_id for run_id in makers if run_id not in found.runs]
+        wanted = [run for run_id, run in makers.items() if run_id not in found.runs]
         if level == depth or not wanted:
             break
         room = RUN_BUDGET - len(found.runs)
         found.cut |= len(wanted) > room
-        frontier = list(runs_among(wanted[:room], runs=sight.runs).values())
+        frontier = wanted[:room]
         found.runs |= {run.pk: run for run in frontier}
     return found
 
 
-def _read_inputs(runs: list[Run], *, found: Upstream, sight: MarquezSight) -> list[UUID]:
-    """Note what `runs` read; the runs that made it."""
+def _read_inputs(runs: list[Run], *, found: Upstream, sight: MarquezSight) -> dict[UUID, Run]:
+    """Note what `runs` read; the runs in sight that made it, in the order of what they made."""
     by_id = {run.pk: run for run in runs}
     reads = [(by_id[run_id], pk) for run_id, pk in inputs_of_runs(by_id.keys())]
     names = names_of({pk for _, pk in reads}, visible=sight.described)
     at = {(run.pk, pk): (pk, time_of_use(run, Direction.INPUT)) for run, pk in reads if pk in names}
     versions = versions_at(at.values())
-    makers: dict[UUID, None] = {}
+    made_by = dict.fromkeys(each.run_id for each in versions.values() if each.run_id is not None)
+    shown = runs_among(list(made_by), runs=sight.runs) if made_by else {}
     for (run_id, pk), key in at.items():
-        version = versions.get(key)
-        if version is None:
-            continue
-        found.inputs.setdefault(run_id, []).append(_input(names[pk], version))
-        if version.run_id is not None:
-            makers[version.run_id] = None
-    return list(makers)
+        if (version := versions.get(key)) is not None:
+            found.inputs.setdefault(run_id, []).append(_input(names[pk], version, shown=shown))
+    return {run_id: shown[run_id] for run_id in made_by if run_id in shown}
 
 
-def _input(name: tuple[str, str], version: VersionRef) -> dict[str, Any]:
+def _input(name: tuple[str, str], version: VersionRef, *, shown: Container[UUID]) -> dict[str, Any]:
     return {
         "namespace": name[0],
         "name": name[1],
         "version": str(version.uuid),
-        "producedByRunId": str(version.run_id) if version.run_id else None,
+        "producedByRunId": str(version.run_id) if version.run_id in shown else None,
     }
 
 

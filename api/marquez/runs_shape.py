@@ -28,10 +28,9 @@ ENDED = frozenset({RunState.COMPLETED, RunState.FAILED, RunState.ABORTED})
 
 @dataclass(frozen=True)
 class UsedDatasets:
-    """What the uses of a page of runs are of: names of visible datasets, those that are described, and versions."""
+    """What the uses of a page of runs are of: names of the datasets that are described, and versions."""
 
     names: Mapping[int, tuple[str, str]]
-    described: frozenset[int]
     versions: Mapping[tuple[int, datetime], VersionRef]
 
 
@@ -109,14 +108,14 @@ def _used(
     runs: Sequence[Run], uses: Mapping[UUID, list[RunUse]], *, sight: MarquezSight
 ) -> UsedDatasets:
     ids = {use.dataset_id for each in uses.values() for use in each}
-    names = names_of(ids, visible=sight.visible)
+    names = names_of(ids, visible=sight.described)
     pairs = [
         (use.dataset_id, time_of_use(run, use.direction))
         for run in runs
         for use in uses[run.pk]
         if use.dataset_id in names
     ]
-    return UsedDatasets(names, sight.described_keys(sorted(names)), versions_at(pairs))
+    return UsedDatasets(names, versions_at(pairs))
 
 
 def time_of_use(run: Run, direction: str) -> datetime:
@@ -130,7 +129,7 @@ def _versions(
 ) -> list[dict[str, Any]]:
     found = []
     for use in uses:
-        if use.direction != direction or use.dataset_id not in used.described:
+        if use.direction != direction or use.dataset_id not in used.names:
             continue
         version = used.versions.get((use.dataset_id, time_of_use(run, direction)))
         if version is None:

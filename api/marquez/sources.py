@@ -45,7 +45,7 @@ class SourceListView(MarquezView):
             rows=visible_sources(sight),
             limit=limit,
             offset=offset,
-            everything=sight.sees_everything,
+            most=sight.sees_most,
         )
         return Response({"sources": [_data(each) for each in found]})
 

@@ -58,7 +58,7 @@ def start_fields(question: Question, *, sights: Sights) -> list[int]:
     if question.kind == "field":
         return [find_field_node(question.rest, visible=described).field]
     if question.kind == "dataset":
-        datasets = [find_dataset_node(question.rest, visible=described)]
+        datasets = [find_dataset_node(question.rest, visible=described, described=described)]
     else:
         job = find_job_node(question.rest, visible=described, at=question.at)
         written = DatasetEdge.objects.filter(job=job, valid_to=None, direction=Direction.OUTPUT)

@@ -73,9 +73,9 @@ def _jobs(
 ) -> dict[int, dict[str, Any]]:
     """The jobs by key."""
     rows = name_jobs(ids)
-    runs = latest_runs(ids)
+    runs = latest_runs(ids, visible=sights.visible)
     owners = job_owners(ids, described=sights.described)
-    expected = _next_starts(rows)
+    expected = _next_starts(rows, sights=sights)
     return {
         2 * pk + 1: {
             "id": rows[pk].node_id,
@@ -92,11 +92,12 @@ def _jobs(
     }
 
 
-def _next_starts(rows: dict[int, JobRow]) -> dict[int, dict[str, Any]]:
+def _next_starts(rows: dict[int, JobRow], *, sights: Sights) -> dict[int, dict[str, Any]]:
     """When each job is expected next: by the schedule of its pipeline, else by the rhythm of its last runs."""
     now = utc_now()
     found: dict[int, dict[str, Any]] = {}
-    for pk, starts in last_starts(list(rows), number=STARTS).items():
+    last = last_starts(list(rows), number=STARTS, visible=sights.visible)
+    for pk, starts in last.items():
         guess = expect_next(starts, now=now)
         if guess is not None:
             seconds = guess.interval.total_seconds()

@@ -52,7 +52,7 @@ def answer_tables(question: Question, *, sights: Sights) -> dict[str, Any]:
         names |= {key: "hidden" for key in found.anonymous if key & JOB_BIT}
         pairs, is_cut = _collapsed(found, names=names, most=EDGES_FOR_ONE * question.budget)
     else:
-        data |= _jobs(found, jobs, shown=data, start=start)
+        data |= _jobs(found, jobs, shown=data, start=start, sights=sights)
         pairs, is_cut = list(_pairs(found)), False
     names = {key: each[0] for key, each in data.items()}
     if not question.is_filtered:
@@ -72,7 +72,10 @@ def start_node(question: Question, *, sights: Sights) -> Node:
     if question.kind == "field":
         # A field is metadata: who may not view it must not find out that it is there.
         return Node("dataset", find_field_node(question.rest, visible=sights.described).dataset)
-    return Node("dataset", find_dataset_node(question.rest, visible=sights.visible))
+    return Node(
+        "dataset",
+        find_dataset_node(question.rest, visible=sights.visible, described=sights.described),
+    )
 
 
 def find_tables(start: Node, question: Question, *, sights: Sights) -> KeyGraph:
@@ -114,10 +117,10 @@ def _matching(rows: Mapping[int, DatasetRow], question: Question, *, start: Node
 
 
 def _jobs(
-    found: KeyGraph, ids: list[int], *, shown: Mapping[int, Any], start: Node
+    found: KeyGraph, ids: list[int], *, shown: Mapping[int, Any], start: Node, sights: Sights
 ) -> dict[int, tuple[str, str, dict[str, Any]]]:
     """The jobs that use a dataset of the answer, and the start, with what they read and write of it."""
-    runs = latest_runs(ids)
+    runs = latest_runs(ids, visible=sights.visible)
     data = {
         2 * pk + 1: (row.node_id, "JOB", job_data(row, latest=runs.get(pk)))
         for pk, row in name_jobs(ids).items()

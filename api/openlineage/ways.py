@@ -105,7 +105,9 @@ def _key(end: Named, *, fields: bool, sights: Sights) -> int:
         return found.field if fields else Node("dataset", found.dataset).key
     if kind == "job":
         return Node("job", find_job_node(rest, visible=sights.visible)).key
-    return Node("dataset", find_dataset_node(rest, visible=sights.visible)).key
+    return Node(
+        "dataset", find_dataset_node(rest, visible=sights.visible, described=sights.described)
+    ).key
 
 
 def _hidden(

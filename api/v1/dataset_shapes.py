@@ -212,13 +212,22 @@ def _metadata(row: Dataset, *, runs: QuerySet[Run]) -> dict[str, Any]:
         "symlinks": list(row.symlinks.order_by("pk").values("namespace", "name", "type")),
         "fields": field_rows(row.fields.present()),
         # As it is: `DatasetDetailSerializer` renders it, and finds no `run_id` in what is rendered already.
-        "current_version": version,
+        "current_version": with_shown_runs([version], runs=runs)[0] if version else None,
         "statistics": version.statistics if version else {},
         "tiers": [{"tier": name, **held} for name, held in tier_summary(row).items()],
         "latest_runs": latest_runs(row, runs=runs),
         # Column lineage names datasets that the caller may not know of: `/column-lineage` leaves those out.
         "facets": {name: facet for name, facet in row.facets.items() if name != "columnLineage"},
     }
+
+
+def with_shown_runs(versions: list[DatasetVersion], *, runs: QuerySet[Run]) -> list[DatasetVersion]:
+    """The versions, to be shown and not saved: which run made one is not told where it is not among `runs`."""
+    made_by = [each.run_id for each in versions if each.run_id is not None]
+    shown = set(runs.filter(pk__in=made_by).values_list("pk", flat=True)) if made_by else set()
+    for each in versions:
+        each.run_id = each.run_id if each.run_id in shown else None
+    return versions
 
 
 def field_rows(fields: QuerySet[Field]) -> list[dict[str, Any]]:

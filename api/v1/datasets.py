@@ -124,7 +124,7 @@ class DatasetListView(APIView):
         body.is_valid(raise_exception=True)
         sight = Sight(request)
         row = _create(body.validated_data, sight=sight, actor=request.user.get_username())
-        return answer(request, _shown(Sight(request), row), status=status.HTTP_201_CREATED)
+        return answer(request, _shown(Sight(request), row.uuid), status=status.HTTP_201_CREATED)
 
 
 class DatasetChangeSerializer(serializers.Serializer[Any]):
@@ -142,8 +142,7 @@ class DatasetView(APIView):
         responses=DatasetDetailSerializer,
     )
     def get(self, request: Request, uuid: UUID) -> Response:
-        sight = Sight(request)
-        return answer(request, _shown(sight, sight.dataset(uuid)))
+        return answer(request, _shown(Sight(request), uuid))
 
     @extend_schema(
         request=DatasetChangeSerializer,
@@ -155,11 +154,11 @@ class DatasetView(APIView):
         sight = Sight(request)
         found = sight.dataset(uuid, action=Action.MANAGE)
         row = Dataset.objects.select_for_update(of=("self",)).get(pk=found.pk)
-        require_match(request, _shown(sight, row))
+        require_match(request, _shown(sight, row.uuid))
         body = DatasetChangeSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         _change(row, body.validated_data, sight=sight, actor=request.user.get_username())
-        return answer(request, _shown(Sight(request), row))
+        return answer(request, _shown(Sight(request), row.uuid))
 
     @extend_schema(parameters=[IF_MATCH], responses={204: None})
     @transaction.atomic
@@ -167,7 +166,7 @@ class DatasetView(APIView):
         sight = Sight(request)
         found = sight.dataset(uuid, action=Action.ADMINISTER)
         row = Dataset.objects.select_for_update(of=("self",)).get(pk=found.pk)
-        require_match(request, _shown(sight, row))
+        require_match(request, _shown(sight, row.uuid))
         services.delete_dataset(row, actor=request.user.get_username())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -190,9 +189,9 @@ def _move(row: Dataset, *, slug: str | None, sight: Sight, actor: str) -> None:
     services.move_to_domain(row, domain=domain, actor=actor)
 
 
-def _shown(sight: Sight, row: Dataset) -> dict[str, Any]:
-    """The entry as the caller may see it now, which a change may have altered."""
-    shown = with_parts(sight.visible.filter(pk=row.pk)).select_related("current_version")
+def _shown(sight: Sight, uuid: UUID) -> dict[str, Any]:
+    """The entry as the caller may see it now, which a change may have altered; NotFoundError where it is not shown."""
+    shown = with_parts(sight.visible.filter(uuid=uuid)).select_related("current_version")
     fresh = shown.defer(None).defer("facet_stamps").first()
     if fresh is None:
         raise NotFoundError("there is no such dataset")

@@ -249,7 +249,7 @@ def _term_data(row: GlossaryTerm, *, shown: set[int]) -> dict[str, Any]:
 def _detail(sight: Sight, uuid: UUID) -> dict[str, Any]:
     row, terms = find_term(sight, uuid), _visible(sight)
     children = terms.filter(parent=row).order_by("name", "pk").values_list("uuid", flat=True)
-    bearing = with_term(sight.visible, row.uuid, described=sight.described)
+    bearing = with_term(sight.described, row.uuid)
     return {
         **_term_data(row, shown=_shown_parents(terms, [row])),
         "children": [str(each) for each in children],

@@ -131,7 +131,7 @@ def _descriptions(names: list[str]) -> dict[str, str]:
 
 def _tag_data(sight: Sight, name: str) -> dict[str, Any]:
     """The tag with the count of what the caller may view; NotFoundError to who views nothing that bears it."""
-    count = tagged(sight.visible, name, described=sight.described).count()
+    count = tagged(sight.described, name).count()
     row = Tag.objects.filter(name=name).first()
     if row is None or not (count or is_administrator(sight.principal)):
         raise NotFoundError("there is no such tag")

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api.v1.conditional import FIELDS, IF_NONE_MATCH, answer, members_of
-from api.v1.dataset_shapes import VersionSerializer
+from api.v1.dataset_shapes import VersionSerializer, with_shown_runs
 from api.v1.lists import listed, page_of, paging
 from api.v1.sight import Sight
 from catalog.models import DatasetVersion
@@ -27,11 +27,12 @@ class VersionListView(APIView):
         responses=VersionSerializer(many=True),
     )
     def get(self, request: Request, uuid: UUID) -> Response:
-        row = Sight(request).dataset(uuid, action=Action.VIEW_METADATA)
+        sight = Sight(request)
+        row = sight.dataset(uuid, action=Action.VIEW_METADATA)
         rows, cursor = page_of(row.versions.all(), request, orders=ORDERS, default="-number")
         return listed(
             request,
-            rows,
+            with_shown_runs(rows, runs=sight.runs),
             cursor,
             render=lambda each: VersionSerializer(each).data,
             members=members_of(VersionSerializer),
@@ -47,8 +48,10 @@ class VersionView(APIView):
         responses=VersionSerializer,
     )
     def get(self, request: Request, uuid: UUID, number: int) -> Response:
-        row = Sight(request).dataset(uuid, action=Action.VIEW_METADATA)
+        sight = Sight(request)
+        row = sight.dataset(uuid, action=Action.VIEW_METADATA)
         version = DatasetVersion.objects.filter(dataset=row, number=number).first()
         if version is None:
             raise NotFoundError("there is no such version")
-        return answer(request, VersionSerializer(version).data)
+        shown = with_shown_runs([version], runs=sight.runs)[0]
+        return answer(request, VersionSerializer(shown).data)

@@ -16,12 +16,9 @@ def bearing_term(term: UUID) -> QuerySet[Dataset]:
     return Dataset.objects.filter(Q(pk__in=direct) | Q(pk__in=by_field.values("field__dataset_id")))
 
 
-def with_term(
-    datasets: QuerySet[Dataset], term: UUID, *, described: QuerySet[Dataset]
-) -> QuerySet[Dataset]:
-    """Those that bear the term, and whose metadata the caller may view."""
-    bearing = bearing_term(term).order_by().values("pk")
-    return datasets.filter(pk__in=bearing).filter(pk__in=described.order_by().values("pk"))
+def with_term(described: QuerySet[Dataset], term: UUID) -> QuerySet[Dataset]:
+    """Those that bear the term, of datasets whose metadata the caller may view."""
+    return described.filter(pk__in=bearing_term(term).order_by().values("pk"))
 
 
 def matching_terms(terms: QuerySet[GlossaryTerm], text: str) -> QuerySet[GlossaryTerm]:

@@ -3,7 +3,7 @@
 `visible` may be discovered, of `described` the metadata may be viewed; both come from `governance`.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -22,14 +22,15 @@ from catalog.models import (
     RunEvent,
 )
 from catalog.models.lineage import Direction
+from catalog.queries.newest import newest_shown
 
 # Through the index `run_by_job_and_start`. A run of which only a child spoke has not started.
 NEWEST_RUNS = """
-SELECT r.uuid FROM unnest(%(jobs)s::bigint[]) AS j (id)
+SELECT j.id, r.uuid FROM unnest(%(jobs)s::bigint[]) AS j (id)
  CROSS JOIN LATERAL (
     SELECT uuid FROM catalog_run
      WHERE job_id = j.id AND observed AND started_at IS NOT NULL
-     ORDER BY started_at DESC, uuid DESC LIMIT %(each)s
+     ORDER BY started_at DESC, uuid DESC OFFSET %(skip)s LIMIT %(each)s
  ) AS r
 """
 
@@ -55,10 +56,10 @@ class VersionRef:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """Ids of the datasets that a job reads and writes."""
+    """(namespace, name) of the datasets that a job reads and writes."""
 
-    inputs: list[int]
-    outputs: list[int]
+    inputs: list[tuple[str, str]]
+    outputs: list[tuple[str, str]]
 
 
 def present_jobs(jobs: QuerySet[Job]) -> QuerySet[Job]:
@@ -92,12 +93,12 @@ def neighbours_of(job_ids: Collection[int], *, visible: QuerySet[Dataset]) -> di
             job_id__in=job_ids, valid_to=None, dataset__in=visible.order_by().only("pk")
         )
         .order_by("dataset__namespace", "dataset__name")
-        .values_list("job_id", "dataset_id", "direction")
+        .values_list("job_id", "direction", "dataset__namespace", "dataset__name")
     )
     found = {job_id: Neighbours([], []) for job_id in job_ids}
-    for job_id, dataset_id, direction in rows:
+    for job_id, direction, namespace, name in rows:
         side = found[job_id].inputs if direction == Direction.INPUT else found[job_id].outputs
-        side.append(dataset_id)
+        side.append((namespace, name))
     return found
 
 
@@ -112,26 +113,19 @@ def current_job_versions(job_ids: Collection[int]) -> dict[int, UUID]:
     return dict(rows)
 
 
-def newest_run_ids(job_ids: Collection[int], *, each: int) -> list[UUID]:
-    """The `each` runs of each job that began last; which of them may be seen is for the next query to say."""
-    if not job_ids:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(NEWEST_RUNS, {"jobs": sorted(job_ids), "each": each})
-        return [row[0] for row in cursor.fetchall()]
-
-
 def newest_runs(
     job_ids: Collection[int], *, each: int, runs: QuerySet[Run]
 ) -> dict[int, list[Run]]:
-    """Of the `each` runs of each job that began last those among `runs` (visible to the caller), newest first."""
-    newest = newest_run_ids(job_ids, each=each)
-    found = runs_among(newest, runs=runs)
-    by_job: dict[int, list[Run]] = {}
-    for run_id in newest:
-        if run_id in found:
-            by_job.setdefault(found[run_id].job_id, []).append(found[run_id])
-    return by_job
+    """The `each` runs of each job that began last, of `runs` (visible to the caller), newest first."""
+
+    def page(wanted: Sequence[int], skip: int, size: int) -> list[tuple[int, Run | None]]:
+        with connection.cursor() as cursor:
+            cursor.execute(NEWEST_RUNS, {"jobs": sorted(wanted), "skip": skip, "each": size})
+            rows = cursor.fetchall()
+        found = runs_among([run_id for _, run_id in rows], runs=runs) if rows else {}
+        return [(job_id, found.get(run_id)) for job_id, run_id in rows]
+
+    return newest_shown(sorted(job_ids), each=each, page=page)
 
 
 def versions_at(

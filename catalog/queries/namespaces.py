@@ -73,13 +73,13 @@ def list_namespaces(
     rows: QuerySet[Namespace],
     limit: int,
     offset: int,
-    everything: bool = False,
+    most: bool = False,
 ) -> list[NamespaceEntry]:
     """The namespaces of these datasets, jobs and rows, by name; four queries.
 
-    `everything`: the caller sees all of them, or nearly all.
+    `most`: the caller sees all of them, or nearly all; the answer is the same, only found by another way.
     """
-    statement = ALL_NAMES if everything else SEEN_NAMES
+    statement = ALL_NAMES if most else SEEN_NAMES
     names = _names(statement, datasets=datasets, jobs=jobs, rows=rows, limit=limit, offset=offset)
     return describe_namespaces(names, datasets=datasets, jobs=jobs)
 
@@ -122,14 +122,14 @@ def list_sources(
     rows: QuerySet[DataSource],
     limit: int,
     offset: int,
-    everything: bool = False,
+    most: bool = False,
 ) -> list[SourceEntry]:
     """The sources of these rows, and those that the namespaces of these datasets imply, by name; three queries.
 
-    `everything` as for `list_namespaces`.
+    `most` as for `list_namespaces`.
     """
     names = _names(
-        ALL_NAMES if everything else SEEN_NAMES,
+        ALL_NAMES if most else SEEN_NAMES,
         datasets=datasets,
         jobs=Job.objects.none(),
         rows=rows,

@@ -57,9 +57,12 @@ def split_node_id(node_id: str) -> tuple[str, str]:
     return KINDS[prefix], rest
 
 
-def find_dataset_node(rest: str, *, visible: Sight) -> int:
-    """The dataset that `NS:NAME` means, by its own name or a symlink; NotFoundError if the caller sees none."""
-    found = _find_dataset(_splits(rest), visible=visible)
+def find_dataset_node(rest: str, *, visible: Sight, described: Sight) -> int:
+    """The dataset that `NS:NAME` means, by its own name or a symlink; NotFoundError if the caller sees none.
+
+    What else a dataset is called is metadata: by a symlink only a `described` one is found.
+    """
+    found = _find_dataset(_splits(rest), visible=visible, described=described)
     if found is None:
         raise _no_such_node()
     return found
@@ -68,7 +71,7 @@ def find_dataset_node(rest: str, *, visible: Sight) -> int:
 def find_field_node(rest: str, *, visible: Sight) -> FieldNode:
     """The field that `NS:NAME:FIELD` means; NotFoundError if the caller sees none."""
     for name, field in _splits(rest):
-        dataset = _find_dataset(_splits(name), visible=visible)
+        dataset = _find_dataset(_splits(name), visible=visible, described=visible)
         if dataset is None:
             continue
         for (found,) in fetch(_FIELD, dataset, field):
@@ -85,10 +88,14 @@ def find_job_node(rest: str, *, visible: Sight, at: datetime | None = None) -> i
     raise _no_such_node()
 
 
-def _find_dataset(pairs: list[tuple[str, str]], *, visible: Sight) -> int | None:
-    ids = [row[0] for row in fetch(_DATASETS, *_columns(pairs))]
-    seen = visible.visible_among(np.array(ids, dtype=np.int64)).tolist()
-    return next((key for key, is_seen in zip(ids, seen, strict=True) if is_seen), None)
+def _find_dataset(pairs: list[tuple[str, str]], *, visible: Sight, described: Sight) -> int | None:
+    rows = fetch(_DATASETS, *_columns(pairs))
+    for sight, by_link in ((visible, 0), (described, 1)):
+        ids = np.array([key for key, _, rank in rows if rank == by_link], dtype=np.int64)
+        seen: list[int] = ids[sight.visible_among(ids)].tolist()
+        if seen:
+            return seen[0]
+    return None
 
 
 def _columns(pairs: list[tuple[str, str]]) -> tuple[list[str], list[str]]:

@@ -186,15 +186,11 @@ def snippets(ids: Collection[int], query: str) -> dict[int, str]:
         return dict(cursor.fetchall())
 
 
-def tagged(
-    datasets: QuerySet[Dataset], tag: str, *, described: QuerySet[Dataset]
-) -> QuerySet[Dataset]:
-    """Those that bear the tag themselves or on a present field, and whose metadata the caller may view."""
+def tagged(described: QuerySet[Dataset], tag: str) -> QuerySet[Dataset]:
+    """Those that bear the tag themselves or on a present field, of datasets whose metadata the caller may view."""
     with_field = Q(fields__removed_at=None, fields__field_tags__tag__name=tag)
     bearing = Dataset.objects.filter(Q(dataset_tags__tag__name=tag) | with_field)
-    return datasets.filter(pk__in=bearing.values("pk")).filter(
-        pk__in=described.order_by().values("pk")
-    )
+    return described.filter(pk__in=bearing.values("pk"))
 
 
 _COUNTS = """

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from catalog.models import Dataset, DatasetOwner, Domain
+from catalog.services.bulk.rights import NOT_FOR_ONESELF
 from core import audit
 from core.clock import utc_now
 from core.errors import InvalidInputError, NotFoundError, PermissionDeniedError
@@ -104,9 +105,13 @@ def require_other_owner(by: Principal, dataset: Dataset, owner: User | Group) ->
 
     Raises PermissionDeniedError, but for who owns the dataset already.
     """
-    owned = DatasetOwner.objects.filter(Q(user=by.id) | Q(group__in=by.groups), dataset=dataset)
-    if _is_own(by, owner) and not owned.exists():
-        raise PermissionDeniedError("nobody makes themselves or their own group an owner")
+    if _is_own(by, owner) and not owners_among(by).filter(dataset=dataset).exists():
+        raise PermissionDeniedError(NOT_FOR_ONESELF)
+
+
+def owners_among(principal: Principal) -> QuerySet[DatasetOwner]:
+    """What the principal owns, or a group of theirs."""
+    return DatasetOwner.objects.filter(Q(user=principal.id) | Q(group__in=principal.groups))
 
 
 def create_grant(

@@ -5,7 +5,7 @@ import io
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from django.core.management import CommandError, call_command
@@ -91,6 +91,8 @@ class Notice:
 
     filters: Filters
     clients: Clients
+    # What is wrong with an answer by itself.
+    judge: Callable[[Question, Answer], list[str]]
     asked_by: dict[str, list[Question]] = field(default_factory=lambda: defaultdict(list))
     # By filter: the answers that were other ones without it.
     changed: dict[str, dict[Question, Answer]] = field(default_factory=dict)
@@ -122,7 +124,9 @@ class Notice:
         """Whether the walk would have failed without the filter; asked once the hidden is removed."""
         with self.filters.without(name):
             return any(
-                tells(question, answer, words) or ask(question, self.clients) != answer
+                tells(question, answer, words)
+                or self.judge(question, answer)
+                or ask(question, self.clients) != answer
                 for question, answer in self.changed[name].items()
             )
 

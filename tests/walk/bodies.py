@@ -390,6 +390,33 @@ OPEN: dict[str, str] = {
     "POST api/v1/lineage/batch": "the same",
     "POST api/v1/models/training-runs": "only accepted: whether the model's name is free is told by the run",
 }
+# What may be done to what one knows of and does not manage: by the endpoint, why.
+OFFERED: dict[str, str] = {
+    **dict.fromkeys(_OPA, "the answer itself is a no, or an empty list"),
+    "POST api/v1/access-requests": "who may discover a dataset asks for access",
+    "POST datasets/<uuid>/request/": "the same, by the page",
+    "POST api/v1/catalog/import": "each line has an answer of its own in the stream",
+    "POST api/v1/declassifications": "the source is the viewer's own, and of the target they know the columns",
+    "POST api/v1/models/training-runs": "only accepted: what the run may write is decided in the run",
+    "POST iceberg/v1/namespaces/<namespace>/tables/<table>/metrics": "who may load a table reports on it",
+}
+# What may be set on one's own dataset or product, and names what one knows of.
+OFFERED_ON_OWN: dict[str, str] = {
+    **dict.fromkeys(_TAGGED, "a tag of any name"),
+    **dict.fromkeys(
+        (
+            f"{method} api/v1/catalog/{path}"
+            for method in ("PUT", "DELETE")
+            for path in (
+                "datasets/<uuid>/terms/<term>",
+                "datasets/<uuid>/fields/<field>/terms/<term>",
+                "products/<uuid>/inputs/<dataset>",
+                "products/<uuid>/outputs/<dataset>",
+            )
+        ),
+        "a term or a dataset that is shown to them",
+    ),
+}
 # What asks the database more of a hidden thing than of nothing: by the endpoint, why nobody can use that, or what it buys.
 DEARER: dict[str, str] = {
     **dict.fromkeys(

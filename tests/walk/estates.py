@@ -21,8 +21,12 @@ KINDS = ["table", "topic", "fileset", "collection"]
 # The one who looks around, by the key of users in the plain world.
 VIEWER = 0
 # Beside the random datasets: one that the viewer owns, one of which they know that it is there, one that is hidden,
-# a model that they own and one that is hidden. Only they have files, tiers, sources, pipelines and versions.
-MINE, NOTICED, SECRET, MY_MODEL, SECRET_MODEL = range(DATASETS, DATASETS + 5)
+# a model that they own and one that is hidden. Then a table of which they may view the metadata and no more, a hidden one
+# in the same namespace, and one that they own, hold a grant on and asked for, which a policy hides from them.
+# Only they have files, tiers, sources, pipelines and versions.
+MINE, NOTICED, SECRET, MY_MODEL, SECRET_MODEL, DESCRIBED, BESIDE, LOST = range(
+    DATASETS, DATASETS + 8
+)
 # Beside the random domains: one that the viewer stewards, one with nothing in it but what is hidden.
 HOME, VAULT = range(DOMAINS, DOMAINS + 2)
 
@@ -138,9 +142,14 @@ def _plain_world(dice: random.Random, *, is_steward: bool) -> dict[str, Any]:
         ],
     }
     world["grants"] = [_plain_grant(dice) for _ in range(8)]
-    noticed = _grant(("user", VIEWER), ("dataset", NOTICED), "discover")
-    world["grants"].append(noticed)
+    world["grants"] += [
+        _grant(("user", VIEWER), ("dataset", key), action)
+        for key, action in ((NOTICED, "discover"), (DESCRIBED, "view_metadata"), (LOST, "read"))
+    ]
     world["policies"] = [_plain_policy(dice, domains) for _ in range(5)]
+    world["policies"].append(
+        _policy({"tags": [word("tag", LOST)]}, ("deny", ["discover"]), group=0)
+    )
     return world
 
 
@@ -175,9 +184,12 @@ def _fixed_datasets() -> list[dict[str, Any]]:
         for key, kind, namespace, name, domain, owners in (
             (MINE, "table", "lakewarden", _table(0, MINE), HOME, [("user", VIEWER)]),
             (NOTICED, "table", "lakewarden", _table(0, NOTICED), None, []),
-            (SECRET, "table", "lakewarden", _table(1, SECRET), VAULT, []),
+            (SECRET, "table", "lakewarden", _table(1, SECRET), VAULT, [("user", 1)]),
             (MY_MODEL, "model", MODELS, word("name", MY_MODEL), HOME, [("user", VIEWER)]),
             (SECRET_MODEL, "model", MODELS, word("name", SECRET_MODEL), VAULT, []),
+            (DESCRIBED, "table", "lakewarden", _table(0, DESCRIBED), None, [("user", 2)]),
+            (BESIDE, "table", "lakewarden", _table(0, BESIDE), VAULT, []),
+            (LOST, "table", "lakewarden", _table(0, LOST), None, [("user", VIEWER)]),
         )
     ]
 
@@ -227,12 +239,17 @@ def _plain_policy(dice: random.Random, domains: dict[int, dict[str, Any]]) -> di
         ]
     )
     right = dice.choice(["allow", "deny", "deny"])
+    actions = [dice.choice(["discover", "view_metadata", "read"])]
+    return _policy(scope, (right, actions), group=dice.randrange(GROUPS))
+
+
+def _policy(scope: dict[str, Any], effect: tuple[str, list[str]], *, group: int) -> dict[str, Any]:
     return {
         "scope": scope,
-        "effect": (right, [dice.choice(["discover", "view_metadata", "read"])]),
+        "effect": effect,
         "subjects": {
             "users": [],
-            "groups": [f"group-{dice.randrange(GROUPS)}"],
+            "groups": [f"group-{group}"],
             "attributes": {},
             "purpose": [],
         },

@@ -2,8 +2,9 @@
 
 import os
 
-# All that the walk asks: `make test-mutations`. In every run of the tests these alone.
-WITH_ALL = bool(os.environ.get("LAKEWARDEN_MUTATIONS"))
+# The piece that `make test-mutations` runs, as `1/1` or `2/8`; empty in every other run of the tests.
+PIECE = os.environ.get("LAKEWARDEN_MUTATIONS", "")
+# In every run of the tests these alone, by what notices.
 ALWAYS = (
     "api.openlineage.fields._walk_fields: allow_fields(sights.described)",
     "api.v1.jobs._job_detail: hides_nothing(job, described=sight.described)",
@@ -17,6 +18,13 @@ ALWAYS = (
     "storage.queries._managed: visible_datasets(principal_of(user), action=Action.MANAGE)",
     "web.access.visible_datasets: queries.visible_datasets(viewer.principal, action=action, facts=viewer.facts)",
 )
+ALWAYS_IN_ADMIN = (
+    "web.admin.base.KernelAdmin.get_queryset: visible_datasets(request, self.needed)",
+)
+ALWAYS_IN_CHANGES = (
+    "api.v1.tags.DatasetTagView.put: Sight(request).dataset",
+    "storage.services.tiering.create_tier_policy: require(principal_of(user), Action.MANAGE, dataset)",
+)
 # Those of which the walk does not notice that they are gone, by the reason.
 UNNOTICED: dict[str, tuple[str, ...]] = {
     # Of the sixteen questions that are tried without it, none is answered otherwise.
@@ -25,26 +33,19 @@ UNNOTICED: dict[str, tuple[str, ...]] = {
         "api.iceberg.access.visible_tables: visible_datasets(caller.principal, facts=caller.facts)",
         "api.iceberg.tables.list_tables: visible_tables(caller, levels)",
         "api.marquez.base.MarquezSight.find_dataset: self.visible",
-        "api.marquez.base.MarquezSight.find_dataset: self.visible #2",
         "api.marquez.base.MarquezSight.named_dataset: self.find_dataset",
         "api.marquez.datasets.DatasetVersionListView.get: sight.find_dataset",
-        "api.marquez.datasets.DatasetView.answer: sight.visible",
-        "api.marquez.datasets._described: sight.described",
         "api.marquez.events.EventListView.get: sight.sees_everything",
         "api.marquez.events._payload: without_foreign_columns(row.payload)",
         "api.marquez.jobs_shape._latest_run_of_versions: sight.runs",
         "api.marquez.jobs_shape.render_jobs: sight.runs",
         "api.marquez.jobs_shape.render_jobs: sight.visible",
-        "api.marquez.jobs_shape.render_jobs: sight.visible #2",
         "api.marquez.namespaces.NamespaceListView.get: sight.jobs",
-        "api.marquez.namespaces.NamespaceListView.get: sight.sees_everything",
         "api.marquez.namespaces._in_sight: sight.jobs",
         "api.marquez.namespaces.own_rows: sight.sees_everything",
         "api.marquez.run_lineage._read_inputs: sight.described",
         "api.marquez.runs.JobRunListView.get: sight.runs",
-        "api.marquez.runs_shape._used: sight.visible",
         "api.marquez.runs_shape.render_runs: sight.described",
-        "api.marquez.sources.SourceListView.get: sight.sees_everything",
         "api.marquez.sources.SourceListView.get: visible_sources(sight)",
         "api.marquez.sources.SourceView.get: visible_sources(sight)",
         "api.marquez.sources.visible_sources: sight.described",
@@ -56,11 +57,9 @@ UNNOTICED: dict[str, tuple[str, ...]] = {
         "api.openlineage.tables.find_tables: sights.traced",
         "api.openlineage.ways.answer_ways: sights.traced",
         "api.openlineage.ways.answer_ways: sights.visible",
-        "api.v1.datasets.DatasetView.get: sight.dataset",
         "api.v1.datasets._shown: sight.runs",
         "api.v1.datasets._shown: sight.visible",
         "api.v1.glossary._detail: _visible(sight)",
-        "api.v1.glossary._detail: sight.visible",
         "api.v1.grants.GrantsView.get: grants_held(principal)",
         "api.v1.jobs.JobListView.get: sight.runs",
         "api.v1.jobs.JobRunListView.get: sight.runs",
@@ -70,7 +69,6 @@ UNNOTICED: dict[str, tuple[str, ...]] = {
         "api.v1.jobs._job_detail: sight.runs",
         "api.v1.jobs._job_detail: sight.visible",
         "api.v1.sight.Sight.dataset: get_visible_dataset(self.principal, uuid, facts=self.facts)",
-        "api.v1.tags._tag_data: sight.visible",
         "governance.queries.decide_read: decide_on(asking, Action.READ, dataset, facts=facts)",
         "governance.queries.grants_held: visible_datasets(principal, facts=facts)",
         "processing.queries.visible_pipelines: governance.administered_domains(principal, facts=facts)",
@@ -82,15 +80,12 @@ UNNOTICED: dict[str, tuple[str, ...]] = {
         "web.views.dataset.dataset_page: visible_runs(request)",
         "web.views.home.home: visible_datasets(request, Action.READ)",
         "web.views.home.home: visible_datasets(request, Action.VIEW_METADATA)",
-        "web.views.inbox.pending_for: visible_datasets(request, Action.APPROVE)",
         "web.views.requests.mark_visible: visible_datasets(request)",
     ),
     # Something more is told, but of what is there in both estates: what may be known, not what may be done with it.
     "an administrator is told more of what the viewer knows of, and the same without the hidden": (
         "api.marquez.datasets._described: sight.require",
-        "api.marquez.runs_shape._used: sight.described_keys",
         "api.v1.glossary._detail: sight.described",
-        "api.v1.grants.DecisionView.get: decide_on(principal, each, dataset)",
         "api.v1.storage.FileList.get_queryset: queries.visible_files(_user(self.request), _dataset(self.request, self.kwargs['uuid']))",
         "api.v1.tags._tag_data: is_administrator(sight.principal)",
         "api.v1.tags._tag_data: sight.described",

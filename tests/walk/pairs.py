@@ -89,16 +89,20 @@ class Outcome:
         return len(self.queries), only[0][:300] if only else ""
 
 
-def all_pairs(estate: Estate) -> Iterator[Pair]:
-    """A pair for each method of each URL with a name in it, and for each body that names something."""
-    hidden, mine = named_things(estate, hidden=True), named_things(estate, hidden=False)
+def all_pairs(estate: Estate, *, things: dict[str, str] | None = None) -> Iterator[Pair]:
+    """A pair for each method of each URL with a name in it, and for each body that names something.
+
+    With `things`, of these in the place of what is hidden.
+    """
+    hidden = things or named_things(estate, hidden=True)
+    mine = named_things(estate, hidden=False)
     missing = {name: missing_twin(value) for name, value in hidden.items()} | {
         name: hidden[name] for name in ("user", "nothing", "policy")
     }
     masks = [
         (value, name)
-        for things in (hidden, missing)
-        for name, value in things.items()
+        for each in (hidden, missing)
+        for name, value in each.items()
         # what both ask by the same name differs in nothing, and a short number is in every UUID
         if hidden[name] != missing[name]
     ]
@@ -112,10 +116,10 @@ def all_pairs(estate: Estate) -> Iterator[Pair]:
                 for text in _texts(key):
                     ways = [
                         (
-                            endpoint.path(_chosen(wanted, things, mine)),
-                            _filled(text, things, mine),
+                            endpoint.path(_chosen(wanted, each, mine)),
+                            _filled(text, each, mine),
                         )
-                        for things in (hidden, missing)
+                        for each in (hidden, missing)
                     ]
                     if ways[0] != ways[1]:
                         kind = CONTENT_TYPES.get(key, "application/json")
@@ -189,14 +193,15 @@ def is_known(pair: Pair) -> bool:
 
 def outcomes(pair: Pair, clients: Clients) -> tuple[Outcome, Outcome]:
     """Of the hidden and of the missing; asked once more the other way round where what is kept makes the first dearer."""
-    first = _outcome(pair, pair.hidden, clients), _outcome(pair, pair.missing, clients)
+    first = outcome(pair, pair.hidden, clients), outcome(pair, pair.missing, clients)
     if first[0] == first[1] or (first[0].said == first[1].said and pair.key in DEARER):
         return first
-    missing, hidden = _outcome(pair, pair.missing, clients), _outcome(pair, pair.hidden, clients)
+    missing, hidden = outcome(pair, pair.missing, clients), outcome(pair, pair.hidden, clients)
     return hidden, missing
 
 
-def _outcome(pair: Pair, way: tuple[str, str], clients: Clients) -> Outcome:
+def outcome(pair: Pair, way: tuple[str, str], clients: Clients) -> Outcome:
+    """The answer to one of the two ways; what it changed is changed back."""
     if pair.template.startswith(COMMITTED):
         return _sent(pair, way, clients)
     with transaction.atomic():

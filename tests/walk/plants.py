@@ -10,7 +10,8 @@ from pyiceberg.table.metadata import new_table_metadata
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
 from pyiceberg.types import NestedField, StringType
 
-from catalog.models import CatalogImport, Job, Run
+from catalog.models import CatalogImport, DatasetSymlink, DataSource, Job, Run
+from catalog.services.tags import tag_field
 from core.clock import utc_now
 from governance.facts import GRANT_MODELS
 from governance.models import AccessRequest, Policy
@@ -26,8 +27,10 @@ from storage.models import (
     TieringRun,
     TierPolicy,
 )
+from tests.factories.governance import make_mask
 from tests.factories.storage import make_tiers
 from tests.walk.estates import (
+    DESCRIBED,
     HOME,
     MINE,
     MY_MODEL,
@@ -40,8 +43,7 @@ from tests.walk.estates import (
     Estate,
     word,
 )
-
-TABLES = (MINE, NOTICED, SECRET)
+from tests.walk.traces import TABLES
 
 
 def add_plants(estate: Estate) -> None:
@@ -56,6 +58,11 @@ def add_plants(estate: Estate) -> None:
     for given in estate.plain["datasets"]:
         if given["kind"] == "collection":
             _add_object(estate, given["id"], tiers[0])
+    make_mask(word("masked", MINE), "mask-alphanum", name=word("mask", MINE))
+    tag_field(
+        estate.datasets[MINE].fields.get(name="region"), tag=word("masked", MINE), actor="system"
+    )
+    _add_bare_pipelines(estate)
     CatalogImport.objects.create(user=estate.users[VIEWER])
     CatalogImport.objects.create(user=estate.users[2])
 
@@ -126,6 +133,19 @@ def _add_ways_in(estate: Estate, key: int) -> None:
     PipelineRun.objects.create(pipeline=pipeline, definition=definition, requested_by=owner)
 
 
+def _add_bare_pipelines(estate: Estate) -> None:
+    """Of which no dataset vouches for anybody: those who steward the domain see them."""
+    for domain in (HOME, VAULT):
+        Pipeline.objects.create(
+            name=word("bare", domain),
+            kind="sql",
+            definition={"inputs": [], "outputs": [], "statements": []},
+            domain=estate.domains[domain],
+            owner=estate.users[2],
+            run_as=estate.users[2],
+        )
+
+
 def _add_model(estate: Estate, key: int, domain) -> None:
     version = ModelVersion.objects.create(
         dataset=estate.datasets[key],
@@ -161,14 +181,19 @@ def _add_object(estate: Estate, key: int, tier) -> None:
 def collect_values(estate: Estate) -> dict[str, list[str]]:
     """By name: what parameters of a URL can be, of all that the estate has."""
     rows, jobs = list(estate.datasets.values()), list(Job.objects.order_by("pk"))
+    aliases = list(DatasetSymlink.objects.order_by("pk"))
     return {
         "dataset": [str(row.uuid) for row in rows],
         "field": [str(row.fields.get(name="region").uuid) for row in rows],
         "domain": [row.slug for row in estate.domains.values()],
         "namespace": sorted({row.namespace for row in rows}),
-        "dataset name": [row.name for row in rows],
+        "dataset name": [*(row.name for row in rows), *(row.name for row in aliases)],
+        "namespace of dataset name": [row.namespace for row in (*rows, *aliases)],
         "job": [str(row.uuid) for row in jobs],
         "job name": [row.name for row in jobs],
+        "job namespace of job name": [row.namespace for row in jobs],
+        "job version": [str(row.versions.get().uuid) for row in jobs],
+        "data source": [row.name for row in DataSource.objects.order_by("pk")],
         "node": [row.node_id for row in (*rows, *jobs)],
         "field node": [f"datasetField:{row.namespace}:{row.name}:flow" for row in rows],
         "tag": [*TAGS, *(word("tag", key) for key in estate.datasets)],
@@ -187,6 +212,7 @@ def collect_values(estate: Estate) -> dict[str, list[str]]:
         ],
         "policy": [str(row.pk) for row in Policy.objects.order_by("pk")],
         "table": [str(row.name) for row in IcebergTable.objects.order_by("pk")],
+        "level of table": [row.namespace.levels[0] for row in IcebergTable.objects.order_by("pk")],
         "level": [row.levels[0] for row in IcebergNamespace.objects.order_by("pk")],
         "model": [str(estate.datasets[key].uuid) for key in (MY_MODEL, SECRET_MODEL)],
         "model name": [estate.datasets[key].name for key in (MY_MODEL, SECRET_MODEL)],
@@ -212,8 +238,20 @@ _BY_UUID = {
 
 def named_things(estate: Estate, *, hidden: bool) -> dict[str, str]:
     """By the same names, one thing each: the viewer's own, or such as they may not know of."""
-    key, model, domain = (SECRET, SECRET_MODEL, VAULT) if hidden else (MINE, MY_MODEL, HOME)
-    row, job = estate.datasets[key], _job_of(estate, hidden=hidden)
+    if hidden:
+        return _things_of(estate, key=SECRET, model=SECRET_MODEL, domain=VAULT, job="secret")
+    return _things_of(estate, key=MINE, model=MY_MODEL, domain=HOME, job="mine")
+
+
+def known_things(estate: Estate, key: int) -> dict[str, str]:
+    """The same of what the viewer knows of, and may not change: a dataset, and a job that writes it."""
+    job = {NOTICED: "back", DESCRIBED: "shared"}[key]
+    domain = min(estate.shown_domains() - {HOME}, default=VAULT)
+    return _things_of(estate, key=key, model=SECRET_MODEL, domain=domain, job=job)
+
+
+def _things_of(estate: Estate, *, key: int, model: int, domain: int, job: str) -> dict[str, str]:
+    row, job_row = estate.datasets[key], Job.objects.get(name=word("job", job))
     place = TABLES.index(key)
     one = SimpleNamespace(
         **{name.replace(" ", "_"): value for name, value in estate.values.items()}
@@ -226,11 +264,13 @@ def named_things(estate: Estate, *, hidden: bool) -> dict[str, str]:
         "domain": estate.domains[domain].slug,
         "namespace": row.namespace,
         "dataset name": row.name,
-        "job": str(job.uuid),
-        "job name": job.name,
-        "job namespace": job.namespace,
+        "job": str(job_row.uuid),
+        "job name": job_row.name,
+        "job namespace": job_row.namespace,
+        "job version": str(job_row.versions.get().uuid),
+        "data source": one.data_source[place],
         "node": row.node_id,
-        "run": str(job.runs.get().pk),
+        "run": str(job_row.runs.earliest("started_at").pk),
         "version": version,
         "term": str(estate.terms[domain][0].uuid),
         "product": str(estate.products[domain].uuid),
@@ -242,7 +282,7 @@ def named_things(estate: Estate, *, hidden: bool) -> dict[str, str]:
         "model": one.model[models],
         "model name": one.model_name[models],
         "source": one.source[place],
-        "import": getattr(one, "import")[int(hidden)],
+        "import": getattr(one, "import")[int(key != MINE)],
         "training run": one.training_run[models],
         "pipeline": one.pipeline[place],
         "pipeline run": one.pipeline_run[place],
@@ -253,7 +293,3 @@ def named_things(estate: Estate, *, hidden: bool) -> dict[str, str]:
         "user": "user-2",
         "nothing": one.nothing[0],
     }
-
-
-def _job_of(estate: Estate, *, hidden: bool) -> Job:
-    return Job.objects.get(name=word("job", "secret" if hidden else "mine"))

@@ -73,9 +73,9 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "api/v1/namespaces/<namespace>/jobs": {
         "namespace": "job namespace",
         "job": "job name",
-        "version": "nothing",
+        "version": "job version",
     },
-    "api/v1/sources/": {"source": "namespace"},
+    "api/v1/sources/": {"source": "data source"},
     "api/v1/jobs/runs/": {"run": "run"},
     "api/v1/events/": {"namespace": "job namespace"},
     "api/v1/tags/": {"tag": "tag"},
@@ -122,8 +122,14 @@ QUERIES: dict[str, list[dict[str, str]]] = {
     "api/v1/catalog/terms": [{"q": "=zq"}, {"domain": "domain"}],
     "api/v1/catalog/products": [{"q": "=zq"}, {"domain": "domain"}, {"dataset": "dataset"}],
     "api/v1/catalog/dcat": [{"format": "=json-ld"}],
-    "api/v1/catalog/lineage/impact": [{"nodeId": "node"}],
-    "api/v1/catalog/lineage/path": [{"from": "node", "to": "node"}],
+    "api/v1/catalog/lineage/impact": [{"nodeId": "node"}, {"nodeId": "field node"}],
+    "api/v1/catalog/lineage/path": [
+        {"from": "node", "to": "node"},
+        {"from": "field node", "to": "field node"},
+        {"from": "node", "to": "field node"},
+    ],
+    "api/v1/grants": [{"dataset": "dataset"}, {"domain": "domain"}],
+    "api/v1/jobs/runs/<run>/facets": [{"type": "=run"}, {"type": "=job"}],
     "api/v1/lineage": [
         {"nodeId": "node", "depth": "=unlimited"},
         {"nodeId": "node", "direction": "=both", "format": "=mermaid"},
@@ -173,6 +179,8 @@ LEFT_OUT = {
 }
 # Of two parameters each value meets so many of the other's; all pairs would take minutes and tell no more.
 MOST = 20
+# Of names in two parts: the first is asked with the second that it has, and then with another's.
+FIRST_PARTS = {"namespace": "dataset name", "job namespace": "job name", "level": "table"}
 # Of each model's rows, each with three pages of the admin.
 MOST_ROWS = 7
 
@@ -256,8 +264,13 @@ def _combined(
     wanted: list[tuple[str, str]], estate: Estate
 ) -> Iterator[tuple[tuple[str, str], ...]]:
     """Values for the names: every one of the first, with the others turned by a place each time."""
-    names = [name for name, _ in wanted]
-    pools = [_values(source, estate) for _, source in wanted]
+    names, sources = [name for name, _ in wanted], [source for _, source in wanted]
+    pools = [
+        _values(f"{each} of {FIRST_PARTS[each]}", estate)
+        if FIRST_PARTS.get(each) in sources
+        else _values(each, estate)
+        for each in sources
+    ]
     if not pools:
         yield ()
         return

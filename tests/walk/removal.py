@@ -1,5 +1,7 @@
 """An estate without all that the viewer may not know of, and the words by which that can be told."""
 
+import uuid
+
 from django.db.models import Q
 
 from catalog.models import (
@@ -7,10 +9,13 @@ from catalog.models import (
     DataProduct,
     Dataset,
     DatasetEdge,
+    DatasetTag,
+    DataSource,
     Domain,
     GlossaryTerm,
     Job,
     RunDataset,
+    Tag,
 )
 from catalog.services.search import refresh_search_text
 from governance.facts import GRANT_MODELS
@@ -26,11 +31,13 @@ from storage.models import (
     TieringRun,
     TierPolicy,
 )
-from tests.walk.estates import VIEWER, Estate, word
+from tests.walk.estates import LOST, VAULT, VIEWER, Estate, word
+from tests.walk.traces import remove_hidden_traces
 
 # Of a dataset: what only those know who may view its metadata.
 OF_DESCRIBED = (
     "text", "column", "property", "tag", "contract", "asked", "source", "failure", "pipeline", "step", "place",
+    "waiting", "alias", "datasource",
 )  # fmt: skip
 
 
@@ -42,7 +49,19 @@ def hidden_words(estate: Estate) -> set[str]:
     return {
         *(word("name", key) for key in every - estate.allowed("discover")),
         *(word(kind, key) for kind in OF_DESCRIBED for key in veiled),
-        *(word("sql", number) for number, used in estate.jobs.items() if used & veiled),
+        *(
+            word(kind, number)
+            for kind in ("sql", "jobowner")
+            for number, used in estate.jobs.items()
+            if used & veiled
+        ),
+        *(
+            word(kind, name)
+            for kind in ("job", "jobspace", "nsowner")
+            for name, used in estate.jobs.items()
+            if used.isdisjoint(estate.allowed("discover"))
+        ),
+        word("bare", VAULT),
         *(word(kind, key) for kind in ("domain", "domaintext") for key in domains),
         *(word("term", key) for key in set(estate.terms) - estate.shown_terms()),
         *(word("product", key) for key in set(estate.products) - estate.shown_products()),
@@ -54,19 +73,20 @@ def remove_hidden(estate: Estate) -> None:
 
     What runs used stays told of them: a run that also used what is gone is no other run.
     """
-    hidden = {
-        row.pk for key, row in estate.datasets.items() if key not in estate.allowed("discover")
-    }
+    shown = {*estate.allowed("discover"), LOST}
+    hidden = {row.pk for key, row in estate.datasets.items() if key not in shown}
     described = {estate.datasets[key].pk for key in estate.allowed("view_metadata")}
     _remove_what_hangs_on(hidden, described)
     _remove_datasets(hidden)
+    _remove_tags(estate)
     approved = {estate.datasets[key].pk for key in estate.allowed("approve")}
     AccessRequest.objects.exclude(requester=estate.users[VIEWER]).exclude(
         dataset__in=approved
     ).delete()
     _remove_vocabulary(estate)
-    for key in estate.allowed("discover") - estate.allowed("view_metadata"):
+    for key in shown - estate.allowed("view_metadata"):
         _say_other_things(estate, key)
+    Dataset.objects.filter(pk=estate.datasets[LOST].pk).update(name=word("other", "lost"))
 
 
 def _remove_what_hangs_on(hidden: set[int], described: set[int]) -> None:
@@ -77,6 +97,8 @@ def _remove_what_hangs_on(hidden: set[int], described: set[int]) -> None:
         Q(inputs__in=veiled) | Q(output_datasets__in=veiled)
     ).distinct().delete()
     TrainingRun.objects.filter(version__dataset__in=veiled).delete()
+    Pipeline.objects.filter(name=word("bare", VAULT)).delete()
+    DataSource.objects.filter(datasets__in=veiled).delete()
     ModelVersion.objects.filter(dataset__in=veiled).delete()
     Movement.objects.filter(table__dataset__in=veiled).delete()
     DataFile.objects.filter(table__dataset__in=veiled).delete()
@@ -90,6 +112,7 @@ def _remove_what_hangs_on(hidden: set[int], described: set[int]) -> None:
 def _remove_datasets(hidden: set[int]) -> None:
     """With the jobs that use nothing else; of the others what is told of them where they use something hidden."""
     uses = list(RunDataset.objects.filter(dataset__in=hidden).select_related("run"))
+    remove_hidden_traces(hidden)
     only_hidden = Job.objects.exclude(
         pk__in=DatasetEdge.objects.exclude(dataset__in=hidden).values("job")
     )
@@ -100,6 +123,16 @@ def _remove_datasets(hidden: set[int]) -> None:
     )
     Dataset.objects.filter(pk__in=hidden).delete()
     RunDataset.objects.bulk_create([each for each in uses if each.run.job_id not in gone])
+
+
+def _remove_tags(estate: Estate) -> None:
+    """The words that are on nothing that the viewer may view."""
+    described = [estate.datasets[key].pk for key in estate.allowed("view_metadata")]
+    links = DatasetTag.objects.filter(tag__name__startswith="zq").exclude(dataset__in=described)
+    links.exclude(tag__name=word("tag", LOST)).delete()
+    Tag.objects.filter(name__startswith="zq").exclude(
+        Q(dataset_tags__dataset__in=described) | Q(field_tags__field__dataset__in=described)
+    ).exclude(name=word("tag", LOST)).delete()
 
 
 def _remove_vocabulary(estate: Estate) -> None:
@@ -131,7 +164,9 @@ def _domains_granted(estate: Estate) -> list[Domain]:
 def _say_other_things(estate: Estate, key: int) -> None:
     row, other = estate.datasets[key], word("other", key)
     Dataset.objects.filter(pk=row.pk).update(description=other, properties={"note": other})
-    row.versions.update(schema=[{"name": other}])
+    row.versions.update(schema=[{"name": other}], uuid=uuid.uuid4())
+    row.dataset_terms.all().delete()
+    row.symlinks.update(name=other)
     row.fields.filter(name=word("column", key)).update(name=other)
     row.contracts.update(document={"id": other, "version": "1"})
     refresh_search_text([row.pk])

@@ -1,29 +1,28 @@
 """The rows of an estate: people, datasets, rights, lineage, and the vocabulary."""
 
 import random
-import uuid
 from datetime import timedelta
 
-from catalog.models import Dataset, DatasetVersion, FieldEdge
+from catalog.models import Dataset, DatasetVersion, FieldEdge, GlossaryTerm
 from catalog.services.contracts import put_contract
 from catalog.services.glossary import create_term, link_dataset
-from catalog.services.openlineage import record_event
 from catalog.services.products import add_port, create_product
 from catalog.services.search import refresh_search_text
 from core.clock import utc_now
 from governance.models import RequestState
 from governance.policy.types import Action
 from governance.services.grants import create_grant
-from tests.catalog.world import dataset as told_dataset
-from tests.catalog.world import run_event
 from tests.factories.catalog import make_dataset, make_domain
 from tests.factories.governance import make_policy, make_request
 from tests.factories.identity import make_group, make_user
 from tests.walk.estates import (
+    DESCRIBED,
     GROUPS,
+    HOME,
     JOBS,
+    LOST,
     MINE,
-    MY_MODEL,
+    NOTICED,
     SECRET,
     SECRET_MODEL,
     USERS,
@@ -32,6 +31,7 @@ from tests.walk.estates import (
     Estate,
     word,
 )
+from tests.walk.traces import make_fixed_jobs, record_job
 
 
 def make_people(estate: Estate, *, is_steward: bool) -> None:
@@ -85,7 +85,7 @@ def make_rights(estate: Estate) -> None:
             target=targets[on][target],
             action=Action(given["action"]),
         )
-    for key in (MINE, SECRET):
+    for key in (MINE, SECRET, DESCRIBED, NOTICED):
         estate.grants[key] = create_grant(
             actor="system",
             granted_by=None,
@@ -108,33 +108,18 @@ def make_rights(estate: Estate) -> None:
 def make_lineage(estate: Estate, dice: random.Random) -> None:
     """Jobs that read one or two datasets and write one, with facets; every third tells of no input."""
     for number in range(JOBS):
-        chosen = dice.sample(sorted(estate.datasets), 3)
+        chosen = dice.sample(_told_of(estate), 3)
         reads, write = chosen[: dice.randrange(1, 3)], chosen[2]
         alone = number % 3 == 0
         target = estate.datasets[write]
         estate.jobs[number] = {write} if alone else {*reads, write}
-        _record_job(
+        record_job(
             number, reads=[] if alone else [estate.datasets[key] for key in reads], write=target
         )
         for each in reads:
             _derive(estate.datasets[each], target)
-    _make_fixed_jobs(estate)
+    make_fixed_jobs(estate)
     refresh_search_text([row.pk for row in estate.datasets.values()])
-
-
-def _record_job(name: int | str, *, reads: list[Dataset], write: Dataset) -> None:
-    day = name + 1 if isinstance(name, int) else 20
-    record_event(
-        event=run_event(
-            run=str(uuid.uuid5(uuid.NAMESPACE_OID, str(name))),
-            job=word("job", name),
-            at=f"2026-01-{day:02}T10:00:00Z",
-            inputs=[told_dataset(each.name, namespace=each.namespace) for each in reads],
-            outputs=[told_dataset(write.name, namespace=write.namespace)],
-            job_facets={"sql": {"query": f"select {word('sql', name)}"}},
-        ),
-        sender=None,
-    )
 
 
 def _derive(source: Dataset, target: Dataset) -> None:
@@ -147,13 +132,14 @@ def make_vocabulary(estate: Estate, dice: random.Random) -> None:
     for number, domain in estate.domains.items():
         term = create_term(domain=domain, name=word("term", number), actor="system")
         product = create_product(domain=domain, name=word("product", number), actor="system")
-        pool = [SECRET, SECRET_MODEL] if number == VAULT else sorted(estate.datasets)
+        pool = [SECRET, SECRET_MODEL] if number == VAULT else _told_of(estate)
         bearers = dice.sample(pool, 2)
         for key in bearers:
             row = estate.datasets[key]
             link_dataset(row, term=term, actor="system")
             add_port(product, dataset=row, direction="output", actor="system")
         estate.terms[number], estate.products[number] = (term, set(bearers)), product
+    GlossaryTerm.objects.filter(pk=estate.terms[VAULT][0].pk).update(parent=estate.terms[HOME][0])
     _make_contracts(estate)
     _make_requests(estate)
 
@@ -172,23 +158,19 @@ def _make_contracts(estate: Estate) -> None:
 def _make_requests(estate: Estate) -> None:
     for key in sorted(estate.allowed("discover"))[:3]:
         make_request(estate.users[VIEWER], estate.datasets[key], purpose=word("mine", key))
-    for key, row in estate.datasets.items():
-        row.access_requests.create(
-            requester=estate.users[2],
-            purpose=word("asked", key),
+    for key in (MINE, SECRET, DESCRIBED):
+        make_request(estate.users[3], estate.datasets[key], purpose=word("waiting", key))
+    everywhere = [(estate.users[2], key, "asked") for key in estate.datasets]
+    for requester, key, purpose in ((estate.users[VIEWER], LOST, "mine"), *everywhere):
+        estate.datasets[key].access_requests.create(
+            requester=requester,
+            purpose=word(purpose, key),
             duration=timedelta(days=7),
             state=RequestState.DENIED,
             decided_at=utc_now(),
         )
 
 
-def _make_fixed_jobs(estate: Estate) -> None:
-    """A job on what is the viewer's alone, one on what is hidden alone, and one from the one to the other."""
-    for name, keys in (
-        ("mine", {MINE, MY_MODEL}),
-        ("secret", {SECRET, SECRET_MODEL}),
-        ("mixed", {MINE, SECRET}),
-    ):
-        source, target = (estate.datasets[key] for key in sorted(keys))
-        estate.jobs[name] = keys
-        _record_job(name, reads=[source], write=target)
+def _told_of(estate: Estate) -> list[int]:
+    """All but the one that the viewer once knew: it stays, by another name, when what is hidden is removed."""
+    return sorted(set(estate.datasets) - {LOST})

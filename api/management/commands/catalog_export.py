@@ -3,16 +3,17 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from catalog.queries.export import KINDS, export_lines, line_of
 from governance.bulk import export_sight
 from governance.queries import principal_of
 from governance.services.audit import record_export
+from identity.management.acting import ActingCommand
 from identity.models import User
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "Write the catalog as NDJSON to standard output, as far as a user may see it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

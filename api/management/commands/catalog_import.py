@@ -8,19 +8,20 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from catalog.services.bulk.imports import begin_import, run_import
 from catalog.services.bulk.streams import parsed_chunks
 from core.errors import LakewardenError
 from governance.bulk import ImportRights
 from governance.queries import principal_of
+from identity.management.acting import ActingCommand
 from identity.models import User
 
 GZIP_MAGIC = b"\x1f\x8b"
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "Import NDJSON lines (gzip or not) from a file or `-`; a broken-off import goes on with --import."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 import orjson
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.http import QueryDict
 
 from api.openlineage.impact import answer_impact
@@ -18,10 +18,11 @@ from api.openlineage.ways import WayQuestion, answer_ways
 from catalog.services.edge_log import reload_graphs
 from core.errors import LakewardenError
 from governance.queries import principal_of
+from identity.management.acting import ActingCommand
 from identity.models import User
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "Ask for lineage as USER: a graph around a node, what breaks downstream of it, or the ways between two."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

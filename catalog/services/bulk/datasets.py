@@ -18,6 +18,7 @@ from catalog.services.bulk.context import (
 from catalog.services.bulk.known import update_known
 from catalog.services.bulk.lines import DatasetLine, FieldLine, OwnerLine, TermRef
 from catalog.services.bulk.new import insert_new
+from catalog.services.bulk.rights import NOT_FOR_ONESELF
 from catalog.services.bulk.shapes import CheckedLine, Numbered, check_line
 from catalog.services.properties import load_checks
 from catalog.services.search import refresh_search_text
@@ -49,11 +50,16 @@ def _allowed(
 ) -> list[Numbered]:
     """The lines that the importer may carry out; the others are refused, in the same words whatever is hidden."""
     manageable = context.rights.manageable([pk for pk, row in known.items() if not row.deleted_at])
+    claimed = {id(line) for _, line in lines if _is_claimed(line, context=context)}
+    owned = context.rights.owned(list(known)) if claimed else ()
     found = []
     for number, line in lines:
         row = known.get(names.get((line.namespace, line.name), 0))
         if row is not None and row.deleted_at is None and row.pk not in manageable:
             context.refuse(number, PermissionDeniedError(NOT_YOURS))
+            continue
+        if row is not None and id(line) in claimed and row.pk not in owned:
+            context.refuse(number, PermissionDeniedError(NOT_FOR_ONESELF, pointer="/owners"))
             continue
         try:
             _check_domain(line, row=row, domains=domains, context=context)
@@ -62,6 +68,11 @@ def _allowed(
             continue
         found.append((number, line))
     return found
+
+
+def _is_claimed(line: DatasetLine, *, context: ChunkContext) -> bool:
+    """Whether the line makes the importer, or a group of theirs, an owner."""
+    return any(context.rights.is_own(kind=each.kind, name=each.name) for each in line.owners or ())
 
 
 def _check_domain(

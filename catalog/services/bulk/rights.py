@@ -3,6 +3,9 @@
 from collections.abc import Collection
 from typing import Protocol
 
+# Owning a dataset gives `read` of it: that is for others to give.
+NOT_FOR_ONESELF = "nobody makes themselves or their own group an owner"
+
 
 class Rights(Protocol):
     """The rights of one importer, as they are while one chunk is written."""
@@ -18,6 +21,14 @@ class Rights(Protocol):
 
     def described(self, ids: Collection[int]) -> Collection[int]:
         """Which of these live datasets the importer may view the metadata of."""
+        ...
+
+    def is_own(self, *, kind: str, name: str) -> bool:
+        """Whether this `user` or `group` is the importer, or a group of theirs."""
+        ...
+
+    def owned(self, ids: Collection[int]) -> Collection[int]:
+        """Which of these datasets the importer owns, or a group of theirs."""
         ...
 
     def manageable_jobs(self, ids: Collection[int]) -> Collection[int]:

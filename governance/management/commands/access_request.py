@@ -4,14 +4,14 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from core.errors import LakewardenError
 from governance.management.names import find_dataset, find_principal
 from governance.models import AccessRequest
 from governance.opening import describe_opening
 from governance.policy.types import Action, Principal
-from governance.queries import requests_to_decide, require, visible_requests
+from governance.queries import requests_to_decide, require, visible_datasets, visible_requests
 from governance.services.requests import (
     answer_offer,
     approve_request,
@@ -23,9 +23,10 @@ from governance.services.requests import (
     request_access,
     withdraw_request,
 )
+from identity.management.acting import ActingCommand
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "List, make and decide access requests in the name of a user."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -71,8 +72,7 @@ class Command(BaseCommand):
 
     def _list(self, by: Principal, options: dict[str, Any]) -> None:
         rows = requests_to_decide(by) if options["inbox"] else visible_requests(by)
-        for row in rows:
-            self._print(row)
+        self._print(by, *rows)
 
     def _ask(self, by: Principal, options: dict[str, Any]) -> None:
         row = request_access(
@@ -83,7 +83,7 @@ class Command(BaseCommand):
             columns=options["columns"],
             row_filter=options["where"],
         )
-        self._print(row)
+        self._print(by, row)
 
     def _invite(self, by: Principal, options: dict[str, Any]) -> None:
         lifetime = timedelta(days=options["days"])
@@ -93,7 +93,7 @@ class Command(BaseCommand):
 
     def _show(self, by: Principal, options: dict[str, Any]) -> None:
         row = _find(by, options["request"])
-        self._print(row)
+        self._print(by, row)
         require(by, Action.APPROVE, row.dataset)
         for column in describe_opening(row, viewer=by).columns:
             rows = "nothing new" if column.opens is None else column.opens or "all rows"
@@ -103,24 +103,24 @@ class Command(BaseCommand):
 
     def _approve(self, by: Principal, options: dict[str, Any]) -> None:
         row = _find(by, options["request"])
-        self._print(approve_request(row, by=by, comment=options["comment"]))
+        self._print(by, approve_request(row, by=by, comment=options["comment"]))
 
     def _deny(self, by: Principal, options: dict[str, Any]) -> None:
         row = _find(by, options["request"])
-        self._print(deny_request(row, by=by, comment=options["comment"]))
+        self._print(by, deny_request(row, by=by, comment=options["comment"]))
 
     def _cancel(self, by: Principal, options: dict[str, Any]) -> None:
         row = _find(by, options["request"])
-        self._print(cancel_request(row, by=by, comment=options["comment"]))
+        self._print(by, cancel_request(row, by=by, comment=options["comment"]))
 
     def _withdraw(self, by: Principal, options: dict[str, Any]) -> None:
-        self._print(withdraw_request(_find(by, options["request"]), by=by))
+        self._print(by, withdraw_request(_find(by, options["request"]), by=by))
 
     def _accept(self, by: Principal, options: dict[str, Any]) -> None:
-        self._print(answer_offer(_find(by, options["request"]), by=by, accept=True))
+        self._print(by, answer_offer(_find(by, options["request"]), by=by, accept=True))
 
     def _decline(self, by: Principal, options: dict[str, Any]) -> None:
-        self._print(answer_offer(_find(by, options["request"]), by=by, accept=False))
+        self._print(by, answer_offer(_find(by, options["request"]), by=by, accept=False))
 
     def _offer(self, by: Principal, options: dict[str, Any]) -> None:
         days = options["days"]
@@ -132,14 +132,19 @@ class Command(BaseCommand):
             duration=None if days is None else timedelta(days=days),
             comment=options["comment"],
         )
-        self._print(row)
+        self._print(by, row)
 
     def _extend(self, by: Principal, options: dict[str, Any]) -> None:
         row = _find(by, options["request"])
-        self._print(extend_request(row, by=by, duration=timedelta(days=options["days"])))
+        self._print(by, extend_request(row, by=by, duration=timedelta(days=options["days"])))
 
-    def _print(self, row: AccessRequest) -> None:
-        self.stdout.write(f"{row.uuid} {row.state} {row.requester} {row.dataset}")
+    def _print(self, by: Principal, *rows: AccessRequest) -> None:
+        """Who may no longer know of a dataset does not read its name in an old request."""
+        shown = visible_datasets(by).filter(pk__in=[row.dataset_id for row in rows])
+        names = {each.pk: str(each) for each in shown}
+        for row in rows:
+            name = names.get(row.dataset_id, "a dataset that is not shown to you now")
+            self.stdout.write(f"{row.uuid} {row.state} {row.requester} {name}")
 
 
 def _add_rectangle(parser: ArgumentParser) -> None:

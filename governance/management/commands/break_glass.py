@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from catalog.models import Dataset, Domain
 from core.clock import utc_now
@@ -18,9 +18,10 @@ from governance.services.break_glass import (
     review_break_glass,
     set_may_break_glass,
 )
+from identity.management.acting import ActingCommand
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "Read at once in an emergency, list what was broken, close a review, say who may."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

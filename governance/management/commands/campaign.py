@@ -4,7 +4,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from core.clock import utc_now
 from core.errors import LakewardenError
@@ -32,6 +32,7 @@ from governance.services.campaigns import (
     revoke_certified,
 )
 from governance.services.campaigns.report import FORMS
+from identity.management.acting import ActingCommand
 
 _SCOPE = (
     "name",
@@ -49,7 +50,7 @@ _SCOPE = (
 )
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "Hold campaigns of re-certification, and decide in them, in the name of a user."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

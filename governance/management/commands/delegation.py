@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db.models import Q
 
 from catalog.models import Dataset, Domain
@@ -17,9 +17,10 @@ from governance.policy.types import Principal
 from governance.queries import get_visible_domain
 from governance.services.delegations import delegate_decisions, end_delegation
 from governance.vocabulary import is_administrator
+from identity.management.acting import ActingCommand
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "Absences and delegations, in the name of who is away or of an administrator."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -3,14 +3,15 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from core.errors import LakewardenError
 from governance.services.audit_subjects import erase_audit_subject
+from identity.management.acting import ActingCommand
 from identity.models import User
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "Erase a person from the audit log, for good: nobody can read name or payloads any more."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from core.errors import LakewardenError
 from governance.history.asking import is_auditing
@@ -18,9 +18,10 @@ from governance.services.history import (
     ask_reads,
     ask_who_could,
 )
+from identity.management.acting import ActingCommand
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "Ask about the past of DATASET (namespace:name or UUID); the answer is JSON."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from catalog.models import Dataset, Domain, Tag
 from core.errors import LakewardenError
@@ -17,9 +17,10 @@ from governance.queries import get_visible_domain
 from governance.retention.identifiers import Identifier, parse_identifiers
 from governance.services.holds import place_hold, release_hold
 from governance.vocabulary import require_administrator
+from identity.management.acting import ActingCommand
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "Place, release and list legal holds."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 
 from catalog.models import Dataset
@@ -27,9 +27,10 @@ from governance.services.simulations import (
 )
 from governance.simulation.document import load_draft
 from governance.simulation.results import tell_result, visible_simulations
+from identity.management.acting import ActingCommand
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = (
         "Apply, compare, export, test or lint policy documents (YAML, several in a file, split by ---); "
         "simulate a draft of changes and publish it."

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 
 from core.errors import LakewardenError
@@ -12,9 +12,10 @@ from governance.management.names import find_principal
 from governance.models import RequestRule
 from governance.policy.documents import dump_documents, load_documents
 from governance.services.rules import retire_rule, save_rule
+from identity.management.acting import ActingCommand
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "Apply, export or retire rules of approval (YAML, several in a file, split by ---)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -3,14 +3,15 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from core.errors import LakewardenError
 from governance.management.names import find_user
 from governance.services.audit_subjects import outdated_subjects, rewrap_subjects
+from identity.management.acting import ActingCommand
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "Put every person's key in the audit log under the master key that writes; again after a kill."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from core.errors import LakewardenError
 from governance.management.names import find_principal
@@ -19,11 +19,12 @@ from governance.services.webhooks import (
     set_endpoint_active,
 )
 from governance.vocabulary import require_administrator
+from identity.management.acting import ActingCommand
 
 SHOWN = 200
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "Endpoints of other systems that are sent events, in the name of an administrator."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -4,9 +4,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from core.errors import LakewardenError
+from identity.management.acting import ActingCommand
 from identity.models import ApiToken, User
 from identity.queries import orphaned_accounts, service_accounts
 from identity.services.service_accounts import (
@@ -18,7 +19,7 @@ from identity.services.service_accounts import (
 )
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "List service accounts, name their owners, change or end their tokens."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

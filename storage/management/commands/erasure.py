@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from core.clock import utc_now
 from core.errors import LakewardenError
@@ -23,13 +23,14 @@ from governance.services.erasures import (
     withdraw_erasure,
 )
 from governance.vocabulary import require_administrator
+from identity.management.acting import ActingCommand
 from storage.services.erasure.planning import plan_erasure
 from storage.services.erasure.running import run_erasure
 
 DUE_DAYS = 30
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "Ask for an erasure, plan it, approve it as another administrator, run it, get the certificate."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

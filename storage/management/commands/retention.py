@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 
 from core.errors import LakewardenError
@@ -12,10 +12,11 @@ from governance.management.names import find_dataset, find_principal
 from governance.models import RetentionRule
 from governance.policy.documents import dump_documents, load_documents
 from governance.services.retention import retire_retention_rule, save_retention_rule
+from identity.management.acting import ActingCommand
 from storage.services.retention import apply_retention, retained_datasets
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "Apply, export or retire rules of retention (YAML), and see or do what they delete."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

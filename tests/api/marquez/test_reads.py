@@ -218,7 +218,7 @@ def test_the_newest_runs_are_found_by_their_index():
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         job = Job.objects.get(name="job1").pk
-        cursor.execute(f"EXPLAIN {NEWEST_RUNS}", {"jobs": [job], "each": 10})
+        cursor.execute(f"EXPLAIN {NEWEST_RUNS}", {"jobs": [job], "skip": 0, "each": 10})
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Index Scan using run_by_job_and_start" in plan
 
