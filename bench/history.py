@@ -95,7 +95,7 @@ def _statements(scale: int) -> list[str]:
         _entry(dataset, dataset_columns, dataset_values.format(" + 7"), series.format(n // 2), at=late, label="update"),
         _entry("catalog_datasetownerevent", "id, dataset_id, user_id, group_id", "i, i, i, i, NULL", series.format(n), at=first, label="insert"),
         _entry("catalog_fieldevent", field_columns, field_values.format(""), series.format(10 * n - 1), at=first, label="insert"),
-        _entry("catalog_fieldevent", field_columns, field_values.format(" || 'x'"), series.format(5 * n), at=late, label="update"),
+        _entry("catalog_fieldevent", field_columns, field_values.format(" || 'x'"), series.format(8 * n), at=late, label="update"),
         _entry("catalog_fieldtagevent", "id, field_id, tag_id, source, created_at", f"i, i, 3 * i, 1 + mod(i, {TAGS}), 'declared', now()", series.format(2 * n), at=early, label="insert"),
         _entry("catalog_fieldtagevent", "id, field_id, tag_id, source, created_at", f"i, i, 3 * i, 1 + mod(i, {TAGS}), 'declared', now()", series.format(n // 2), at=late, label="delete"),
         _entry("catalog_fieldedgeevent", edge_columns, edge.format(at=early, to="NULL"), f"{series.format(10 * n)} WHERE mod(i / 10, 8) > 0", at=early, label="insert"),
