@@ -33,10 +33,14 @@ class Places(Generic[Place]):
         """These datasets lie there."""
         if not ids:
             return
-        self.of[place] = self.of[place] | ids if place in self.of else ids.copy()
-        code = self._code(place)
-        if self._holds(ids.max()):
-            self._code_of[np.frombuffer(ids.to_array(), dtype=np.uint64)] = code
+        if place in self.of:
+            self.of[place] |= ids
+        else:
+            self.of[place] = ids.copy()
+        numbers = np.frombuffer(ids.to_array(), dtype=np.uint64)
+        numbers = numbers[numbers <= MAX_NUMBER]
+        if numbers.size and self._holds(int(numbers.max())):
+            self._code_of[numbers] = self._code(place)
 
     def enter_one(self, place: Place, number: int) -> None:
         """This dataset lies there."""

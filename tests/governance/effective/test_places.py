@@ -30,8 +30,12 @@ def test_counts_are_those_of_the_sets_while_datasets_move(monkeypatch, most):
     assert {place: {*ids} for place, ids in kept.of.items()} == {
         place: {n for n, own in where.items() if own == place} for place in "abcd"
     }
-    for count in (0, 1, 50, len(where)):
-        found = Ids(dice.sample(sorted(where), count))
+    for found in (
+        Ids(),
+        Ids(where),
+        Ids(n for n in where if n <= most),
+        Ids(dice.sample([*where], 50)),
+    ):
         expected = {place: sum(where[n] == place for n in found) for place in "abcd"}
         assert kept.count(found) == {place: n for place, n in expected.items() if n}
 
