@@ -71,7 +71,7 @@ def visible_events(principal: Principal, *, described: QuerySet[Dataset]) -> Que
     """The raw events that the principal may read whole.
 
     Those of runs that used at least one dataset, and none but such whose metadata the principal may view
-    (`described`); of runs that used none, those that the principal sent. A DatasetEvent is for administrators.
+    (`described`); of runs that used none, those that the principal sent. A DatasetEvent that tells no lineage is for administrators.
     """
     if sees_everything(principal):
         return RunEvent.objects.all()

@@ -11,6 +11,7 @@ from api.marquez.base import HEAVY_DATASET, MarquezSight, dataset_id, instant
 from api.marquez.runs_shape import render_runs
 from catalog.lineage.declarations import MARQUEZ_FACET, DeclaredDataset
 from catalog.lineage.facets import lifecycle_of, text_of
+from catalog.lineage.redaction import without_lineage_facets
 from catalog.models import Dataset, DatasetTag, DatasetVersion, DataSource, Field
 from catalog.queries.job_pages import runs_among
 from core.clock import utc_now
@@ -124,8 +125,8 @@ def _common(row: Dataset, *, facets: Mapping[str, Any], source: str | None) -> d
 
 
 def _shown_facets(row: Dataset) -> dict[str, Any]:
-    """Column lineage names datasets that the caller may not know of: `/column-lineage` leaves those out."""
-    return {name: facet for name, facet in row.facets.items() if name != "columnLineage"}
+    """Lineage names datasets that the caller may not know of: `/lineage` and `/column-lineage` leave those out."""
+    return without_lineage_facets(row.facets)
 
 
 def render_versions(

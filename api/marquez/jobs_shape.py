@@ -7,6 +7,7 @@ from uuid import UUID
 from api.marquez.base import MarquezSight, dataset_id, instant
 from api.marquez.runs_shape import render_briefs, render_runs
 from catalog.lineage.declarations import DeclaredJob, context_of, location_of
+from catalog.lineage.redaction import without_lineage_facets
 from catalog.models import Job, JobVersion, Run
 from catalog.queries.job_pages import (
     current_job_versions,
@@ -49,7 +50,7 @@ def render_jobs(
 
 def _common(job: Job, *, shown: bool) -> dict[str, Any]:
     """`shown`: the caller may view the metadata of all that the job uses, so its facets (SQL, plans) show."""
-    facets = job.facets if shown else {}
+    facets = without_lineage_facets(job.facets) if shown else {}
     return {
         "id": dataset_id(job.namespace, job.name),
         "type": job_type(job),

@@ -29,6 +29,7 @@ from api.marquez.schemas import (
 from api.openlineage.access import require_sender
 from catalog.lineage.declarations import run_event, run_facets
 from catalog.lineage.events import Name
+from catalog.lineage.redaction import without_lineage_facets
 from catalog.models import Run
 from catalog.queries.job_pages import runs_that_hide
 from catalog.queries.runs import facets_of_run, job_facets_of_run, schemas_written
@@ -215,4 +216,4 @@ class RunFacetsView(MarquezView):
         facets: dict[str, Any] = {}
         if not runs_that_hide([found.pk], described=sight.described):
             facets = facets_of_run(found) if kind == "run" else job_facets_of_run(found)
-        return Response({"runId": str(found.pk), "facets": facets})
+        return Response({"runId": str(found.pk), "facets": without_lineage_facets(facets)})

@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import Prefetch, QuerySet
 from rest_framework import serializers
 
+from catalog.lineage.redaction import without_lineage_facets
 from catalog.models import (
     Dataset,
     DatasetOwner,
@@ -216,8 +217,8 @@ def _metadata(row: Dataset, *, runs: QuerySet[Run]) -> dict[str, Any]:
         "statistics": version.statistics if version else {},
         "tiers": [{"tier": name, **held} for name, held in tier_summary(row).items()],
         "latest_runs": latest_runs(row, runs=runs),
-        # Column lineage names datasets that the caller may not know of: `/column-lineage` leaves those out.
-        "facets": {name: facet for name, facet in row.facets.items() if name != "columnLineage"},
+        # Lineage names datasets that the caller may not know of: `/lineage` and `/column-lineage` leave those out.
+        "facets": without_lineage_facets(row.facets),
     }
 
 

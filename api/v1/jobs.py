@@ -24,6 +24,7 @@ from api.v1.conditional import (
 from api.v1.dataset_shapes import RunBriefSerializer, run_brief
 from api.v1.lists import listed, page_of, paging, read_instant, text_of
 from api.v1.sight import Sight
+from catalog.lineage.redaction import without_lineage_facets
 from catalog.models import Dataset, DatasetEdge, Job, JobProperties, Run, RunDataset
 from catalog.models.job import RunState
 from catalog.models.lineage import Direction
@@ -160,7 +161,7 @@ def _job_detail(sight: Sight, job: Job) -> dict[str, Any]:
         "inputs": _names(edges, Direction.INPUT, visible=sight.visible),
         "outputs": _names(edges, Direction.OUTPUT, visible=sight.visible),
         "properties": custom.values if custom else {},
-        "facets": job.facets if whole else {},
+        "facets": without_lineage_facets(job.facets) if whole else {},
     }
 
 

@@ -3,18 +3,22 @@
 Source: OpenLineage spec 2-0-2 (`OpenLineage.json`). Refused with the JSON pointer of the fault: no job name, no
 run id, no time, a dataset without a name. Taken: no `schemaURL`, a time without zone (UTC), a run id that is
 no UUID (a stable one is made of it), unknown facets and members.
+
+A DatasetEvent whose facets tell where the dataset comes from (`lineage`, `columnLineage`) stands for a job that nobody named:
+lineage leads from dataset to job to dataset.
 """
 
 import hashlib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import orjson
 
+from catalog.lineage.explicit import COLUMNS_FACET, FACET, JobLineage, Stated, read_job_lineage
 from core.errors import InvalidInputError
 
 MAX_NAMESPACE = 500
@@ -23,6 +27,10 @@ MAX_DATASETS = 2_000
 
 # A run id that is no UUID becomes uuid5 of this and the job's name: stable, and never another job's run.
 RUN_NAMESPACE = uuid.UUID("5d0f6c8e-6a0c-5c5e-9a1e-6f1d2d3b7a11")
+
+# Namespace of the jobs that DatasetEvents stand for. Their names are made of the datasets' and do not tell them:
+# who sees a source sees the job that reads it, and may not know of what it writes.
+STATED_NAMESPACE = "stated-lineage"
 
 TERMINAL = {"COMPLETE": "COMPLETED", "FAIL": "FAILED", "ABORT": "ABORTED"}
 STATES = {"START": "RUNNING", "RUNNING": "RUNNING", **TERMINAL}
@@ -49,6 +57,18 @@ class EventDataset:
     direction: str  # "input", "output", or "" in a DatasetEvent
     facets: Mapping[str, Any] = field(default_factory=dict)
     use_facets: Mapping[str, Any] = field(default_factory=dict)  # inputFacets or outputFacets
+    # Column lineage that `lineage` facets state, with what `columnLineage` tells; None: there is only the latter.
+    stated_columns: Mapping[str, Any] | None = None
+
+    @property
+    def column_lineage(self) -> Any:
+        """All that the event tells of the columns, in the form of a `columnLineage` facet; None if that is nothing."""
+        return self.stated_columns or self.facets.get(COLUMNS_FACET)
+
+    @property
+    def use_direction(self) -> str:
+        """`input` or `output`: a DatasetEvent that tells lineage tells it of an output."""
+        return self.direction or "output"
 
     @cached_property
     def facets_hash(self) -> bytes:
@@ -104,8 +124,8 @@ class Event:
 
     @property
     def state(self) -> str | None:
-        """The run state that the event tells of, None for OTHER. A JobEvent stands for a run that is done."""
-        return "COMPLETED" if self.kind == "job" else STATES.get(self.type)
+        """The run state that the event tells of, None for OTHER. Other than a RunEvent it stands for a run that is done."""
+        return STATES.get(self.type) if self.kind == "run" else "COMPLETED"
 
     @property
     def is_failed(self) -> bool:
@@ -119,7 +139,9 @@ def parse_event(payload: Any) -> Event:
         raise InvalidEventError("an event must be a JSON object", pointer="")
     digest, raw, clean = _digest(payload)
     kind = _kind(clean)
-    job = _job_name(clean) if kind != "dataset" else None
+    datasets = _datasets(clean, kind)
+    job = _stating_job(datasets[0]) if kind == "dataset" else _job_name(clean)
+    job_facets = _facets(clean.get("job"), "/job") if kind != "dataset" else {}
     run_facets = _facets(clean.get("run"), "/run")
     parent_job, parent_run_id = read_parent(run_facets)
     return Event(
@@ -129,8 +151,8 @@ def parse_event(payload: Any) -> Event:
         run_id=_run_id(clean, job, digest) if job else None,
         job=job,
         run_facets=run_facets,
-        job_facets=_facets(clean.get("job"), "/job"),
-        datasets=_datasets(clean, kind),
+        job_facets=job_facets,
+        datasets=_with_stated(datasets, job=job, job_facets=job_facets) if job else datasets,
         parent_job=parent_job,
         parent_run_id=parent_run_id,
         digest=digest,
@@ -259,6 +281,56 @@ def _dataset(row: Any, pointer: str, *, direction: str) -> EventDataset:
     return EventDataset(
         name=name, direction=direction, facets=_facets(row, pointer), use_facets=uses
     )
+
+
+def _stating_job(told: EventDataset) -> Name | None:
+    """The job that a DatasetEvent stands for if it tells where the dataset comes from."""
+    if not any(isinstance(told.facets.get(name), Mapping) for name in (FACET, COLUMNS_FACET)):
+        return None
+    key = uuid.uuid5(RUN_NAMESPACE, f"{told.name.namespace}\x1f{told.name.name}")
+    return Name(STATED_NAMESPACE, str(key))
+
+
+def _with_stated(
+    datasets: tuple[EventDataset, ...], *, job: Name, job_facets: Mapping[str, Any]
+) -> tuple[EventDataset, ...]:
+    """The datasets with the lineage that `lineage` facets state of them, and those that only such a facet names."""
+    told = [each for each in datasets if each.direction != "input" and FACET in each.facets]
+    if not (told or FACET in job_facets or (datasets and not datasets[0].direction)):
+        return datasets
+    lineage = read_job_lineage(job_facets, job=job)
+    found = [_with_columns(each, lineage=lineage) for each in datasets]
+    outputs = {each.name for each in found if each.direction != "input"}
+    found += [
+        _with_columns(EventDataset(name=Name(*name), direction="output"), lineage=lineage)
+        for name in list(lineage.targets)
+        if name not in outputs and _is_name(*name)
+    ]
+    inputs = {each.name for each in found if each.direction == "input"}
+    found += [
+        EventDataset(name=Name(*name), direction="input")
+        for name in lineage.sources
+        if name not in inputs and _is_name(*name)
+    ]
+    if len(found) > 2 * MAX_DATASETS:
+        raise InvalidEventError(f"at most {2 * MAX_DATASETS} datasets", pointer="")
+    return tuple(found)
+
+
+def _with_columns(told: EventDataset, *, lineage: JobLineage) -> EventDataset:
+    """The dataset with what is stated of its columns; `lineage` learns what feeds it."""
+    if told.direction == "input":
+        return told
+    stated = lineage.targets.get(told.name, Stated())
+    facet = told.facets.get(FACET)
+    if isinstance(facet, Mapping):
+        stated.add(facet)
+    has_columns = stated.columns is not None
+    stated.add_columns(told.facets.get(COLUMNS_FACET))
+    lineage.sources |= stated.sources
+    if not told.direction:
+        lineage.sources |= stated.column_sources
+    return replace(told, stated_columns=stated.columns) if has_columns else told
 
 
 def _facets(owner: Any, pointer: str) -> Mapping[str, Any]:

@@ -120,7 +120,7 @@ def _use_facets(events: Iterable[Event]) -> dict[tuple[Name, str], dict[str, Any
     facets: dict[tuple[Name, str], dict[str, Any]] = {}
     stamps: dict[tuple[Name, str], dict[str, str]] = {}
     for event in events:
-        rank = WRITTEN if event.type in TERMINAL or event.kind == "job" else READ
+        rank = WRITTEN if event.type in TERMINAL or event.kind != "run" else READ
         stamp = make_stamp(at=event.time, rank=rank, digest=event.digest)
         for each in event.datasets:
             key = (each.name, each.direction)

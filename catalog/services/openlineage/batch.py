@@ -12,7 +12,11 @@ UseKey = tuple[int, str]  # dataset, direction
 
 
 class EntryMovedError(Exception):
-    """An entry changed between finding and locking it; finding again helps."""
+    """An entry changed between finding and locking it, or `datasets` must be locked too; finding again helps."""
+
+    def __init__(self, datasets: Iterable[int] = ()) -> None:
+        super().__init__()
+        self.datasets = frozenset(datasets)
 
 
 @dataclass(slots=True, eq=False)
@@ -90,6 +94,8 @@ class Batch:
     """One transaction's work."""
 
     items: list[Item]
+    # Datasets that no event at hand names, and that are written all the same (`versions.told_before`).
+    unnamed: frozenset[int] = frozenset()
     # The events that were not recorded before.
     fresh: list[Event] = field(default_factory=list)
     datasets: dict[Name, int] = field(default_factory=dict)

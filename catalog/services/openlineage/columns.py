@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from catalog.lineage.columns import ColumnEdge
+from catalog.lineage.events import Name
 from catalog.models import ColumnLineage, Dataset, Field, FieldEdge
 from catalog.models.lineage import EdgeOrigin
 from catalog.services.openlineage.cache import ENTRIES, Memory
@@ -44,6 +45,25 @@ def sync_field_edges(uses: Mapping[int, Sequence[Use]], *, at: Mapping[int, date
     )
 
 
+def name_fields(told: Collection[tuple[int, str]], *, at: datetime) -> None:
+    """Make the fields that column lineage names, given as (output, hash), where they are not known."""
+    lineage = _load_lineage({digest for _, digest in told})
+    _ends_of(
+        ((dataset_id, edge) for dataset_id, digest in told for edge in lineage.get(digest, ())),
+        at=at,
+    )
+
+
+def _ends_of(
+    pairs: Iterable[tuple[int, ColumnEdge]], *, at: datetime
+) -> tuple[dict[Name, int], dict[tuple[int, str], int]]:
+    """The sources of edges to outputs by name, and all their fields, made if need be."""
+    told = list(pairs)
+    names = resolve_names({edge.source for _, edge in told}, create=True)
+    wanted = {(names[edge.source], edge.field) for _, edge in told}
+    return names, _ensure_fields(wanted | {(output, edge.target) for output, edge in told}, at=at)
+
+
 def _wanted_edges(uses: Mapping[int, Sequence[Use]], *, at: Mapping[int, datetime]) -> Wanted:
     """The edges by ids; a masked edge gives way to an unmasked one."""
     telling = {
@@ -60,11 +80,8 @@ def _wanted_edges(uses: Mapping[int, Sequence[Use]], *, at: Mapping[int, datetim
     ]
     if not pairs:
         return {}
-    names = resolve_names({edge.source for _, _, edge, _ in pairs}, create=True)
-    fields = _ensure_fields(
-        {(names[edge.source], edge.field) for _, _, edge, _ in pairs}
-        | {(dataset_id, edge.target) for _, dataset_id, edge, _ in pairs},
-        at=max(at.values()),
+    names, fields = _ends_of(
+        ((dataset_id, edge) for _, dataset_id, edge, _ in pairs), at=max(at.values())
     )
     wanted: Wanted = {}
     for job_id, dataset_id, edge, origin in pairs:

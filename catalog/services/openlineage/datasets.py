@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -10,7 +11,7 @@ import orjson
 from catalog.lineage.events import Event, EventDataset, hash_facets
 from catalog.lineage.facets import kind_of, lifecycle_of, schema_rows, tags_of, text_of
 from catalog.lineage.stamps import READ, WRITTEN, make_stamp, merge_facets
-from catalog.models import DatasetTag, Field, FieldTag, Tag
+from catalog.models import DatasetTag, DatasetVersion, Field, FieldTag, Tag
 from catalog.services.fields import FieldSpec, read_schema, sync_fields_of
 from catalog.services.openlineage.batch import Batch, told_datasets
 from catalog.services.openlineage.sql import fetch, send
@@ -28,13 +29,13 @@ from catalog.services.openlineage.versions import (
     content_of,
     is_version_told,
     record_versions,
+    told_before,
 )
+from catalog.services.openlineage.withdrawing import find_withdrawn, withdraw
 from catalog.services.search import refresh_search_text
 
 # In `Dataset.facet_stamps`: when the dataset was last written, as opposed to dropped.
 LAST_WRITTEN = "~written"
-# The schema on which a version rests whose event told none: the telling ends when that changes.
-SCHEMA = "~schema"
 
 LOAD_DATASETS = """
 SELECT d.id, d.namespace, d.declared, d.kind, d.description, d.facets::text, d.facet_stamps::text, d.deleted_at,
@@ -80,25 +81,31 @@ class Word:
     telling: Telling
     content: Content | None
 
+    @property
+    def is_early(self) -> bool:
+        """Whether it tells a version on the way, which counts for less than the facets that it tells: one stamp is not both."""
+        return self.content is not None and self.content.stamp != self.telling.stamp
+
 
 def merge_datasets_told(batch: Batch) -> None:
     """Merge the events' facets of datasets, and record versions; what is told already costs a raised stamp."""
     raised: dict[tuple[int, bytes], str] = {}
-    untold: dict[int, list[Word]] = {}
-    for event, told in told_datasets(batch.fresh):
+    withdrawn = find_withdrawn(batch)
+    untold: dict[int, list[Word]] = {dataset_id: [] for dataset_id in withdrawn}
+    for event, told in chain(told_datasets(batch.fresh), told_before(batch)):
         if told.direction == "input" and not told.facets:
             continue
         dataset_id = batch.datasets[told.name]
         word = _word(event, told, batch=batch, dataset_id=dataset_id)
         key = (dataset_id, word.telling.hash)
-        if key in batch.dataset_tellings:
+        if key in batch.dataset_tellings and dataset_id not in withdrawn:
             raised[key] = max(raised.get(key, ""), word.telling.stamp)
         else:
             untold.setdefault(dataset_id, []).append(word)
     raise_stamps(DATASET, raised, known=batch.dataset_tellings, writes=batch.writes)
     if untold:
         batch.writes.run()
-        _merge_untold(untold)
+        _merge_untold(untold, withdrawn=withdrawn)
 
 
 def _word(event: Event, told: EventDataset, *, batch: Batch, dataset_id: int) -> Word:
@@ -118,7 +125,9 @@ def telling_hash(told: EventDataset, *, versioned: bool) -> bytes:
     return hash_facets({}, told.facets_hash.hex(), "version" if versioned else "")
 
 
-def _merge_untold(untold: dict[int, list[Word]]) -> None:
+def _merge_untold(
+    untold: dict[int, list[Word]], *, withdrawn: Mapping[int, list[DatasetVersion]]
+) -> None:
     told = fold(DATASET, untold.keys())
     rows = _load(untold.keys(), told=told)
     tagged: list[DatasetRow] = []
@@ -131,6 +140,8 @@ def _merge_untold(untold: dict[int, list[Word]]) -> None:
     for row in tagged:
         row.searched |= _apply_tags(row)
     former = {row.id: row.fingerprint for row in rows.values()}
+    for dataset_id, versions in withdrawn.items():
+        withdraw(rows[dataset_id], versions)
     contents = [
         (rows[dataset_id], word.event, word.content)
         for dataset_id, words in sorted(untold.items())
@@ -235,35 +246,26 @@ def _settle(row: DatasetRow, words: list[Word], *, told: Told, former: str) -> N
     if row.deleted_at is not None:
         told.drop_all(row.id)
         return
-    now = {
-        **row.facets,
-        LAST_WRITTEN: True,
-        VERSION: row.fingerprint,
-        SCHEMA: row.facets.get("schema"),
-    }
-    then = {**row.before, LAST_WRITTEN: True, VERSION: former, SCHEMA: row.before.get("schema")}
+    now = {**row.facets, LAST_WRITTEN: True, VERSION: row.fingerprint}
+    then = {**row.before, LAST_WRITTEN: True, VERSION: former}
     told.settle(
         row.id,
         changed={name for name in {*then, *now} if then.get(name) != now.get(name)},
         tellings=[
-            word.telling.over(_words_of(word, row=row), facets=now, stamps=row.stamps)
+            word.telling.over(_words_of(word), facets=now, stamps=row.stamps)
             for word in words
-            if lifecycle_of(word.told.facets) != "DROP"
+            if lifecycle_of(word.told.facets) != "DROP" and not word.is_early
         ],
     )
 
 
-def _words_of(word: Word, *, row: DatasetRow) -> dict[str, Any]:
+def _words_of(word: Word) -> dict[str, Any]:
     """The facets, and what an output or a version says besides."""
     found = dict(word.told.facets)
     if word.told.direction == "output":
         found[LAST_WRITTEN] = True
-    if word.content is not None:
-        if word.content.fingerprint:
-            found[VERSION] = word.content.fingerprint
-        # With no schema told, what the dataset's schema is decides, also where there is none yet.
-        if "schema" not in found:
-            found[SCHEMA] = row.facets.get("schema")
+    if word.content is not None and word.content.fingerprint:
+        found[VERSION] = word.content.fingerprint
     return found
 
 

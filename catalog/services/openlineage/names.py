@@ -118,12 +118,17 @@ def _is_settled(
     if names - known.keys():
         return False
     for each in told:
-        own = known[each.name]
-        if own.is_symlink and not own.direct and own.type != RENAMED:
+        if any(_is_called_anew(known[name]) for name in _direct_names(each)):
             return False
+        own = known[each.name]
         if any(known[name].dataset_id != own.dataset_id for name, _ in _other_names(each)):
             return False
     return True
+
+
+def _is_called_anew(found: Known) -> bool:
+    """Whether a name that producers use was known as another name only."""
+    return found.is_symlink and not found.direct and found.type != RENAMED
 
 
 def _lock_names(names: Collection[Name]) -> None:
@@ -174,13 +179,18 @@ def find_names(names: Collection[Name]) -> dict[Name, Known]:
 def _all_names(told: Iterable[EventDataset]) -> set[Name]:
     names: set[Name] = set()
     for each in told:
-        names.add(each.name)
         names.update(name for name, _ in each.symlinks)
         if each.renamed_from is not None:
             names.add(each.renamed_from)
-        if each.direction == "output":
-            names.update(source_names(each.facets.get("columnLineage")))
+        names.update(_direct_names(each))
     return names
+
+
+def _direct_names(each: EventDataset) -> list[Name]:
+    """The names by which the event calls datasets: its own, and those of its columns' sources."""
+    if each.direction != "output":
+        return [each.name]
+    return [each.name, *sorted(source_names(each.facets.get("columnLineage")))]
 
 
 def _other_names(each: EventDataset) -> list[tuple[Name, str]]:
@@ -230,9 +240,10 @@ def _link_names(told: Iterable[EventDataset], *, known: dict[Name, Known]) -> bo
             _link(each.name, other=name, kind=kind)
             known.update(find_names(known.keys() | {each.name, name}))
             changed = True
-        if _settle_own_name(each.name, known=known):
-            known.update(find_names(known.keys() | {each.name}))
-            changed = True
+        for name in _direct_names(each):
+            if _settle_own_name(name, known=known):
+                known.update(find_names(known.keys() | {name}))
+                changed = True
     return changed
 
 
@@ -323,7 +334,7 @@ def _rename(dataset_id: int, *, to: Name, former: Name) -> None:
 def _settle_own_name(name: Name, *, known: dict[Name, Known]) -> bool:
     """A producer uses a symlink as the dataset's own name: if it is the smallest such, it becomes that."""
     found = known.get(name)
-    if found is None or not found.is_symlink or found.direct or found.type == RENAMED:
+    if found is None or not _is_called_anew(found):
         return False
     dataset = Dataset.objects.select_for_update().get(pk=found.dataset_id)
     symlink = DatasetSymlink.objects.filter(namespace=name.namespace, name=name.name)

@@ -8,7 +8,7 @@ A batch costs two round trips where nothing new is told: one to keep the events,
 one to write them and commit. What is new goes the longer way, set-based as well.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,9 +19,9 @@ from catalog.lineage.events import Event, parse_event
 from catalog.lineage.packing import pack_event
 from catalog.services.openlineage.batch import Batch, EntryMovedError, Item, JobRow, LastRun
 from catalog.services.openlineage.cache import ENTRIES, Memory
-from catalog.services.openlineage.columns import sync_field_edges
+from catalog.services.openlineage.columns import name_fields, sync_field_edges
 from catalog.services.openlineage.datasets import merge_datasets_told
-from catalog.services.openlineage.edges import defining_uses, hash_uses, sync_dataset_edges
+from catalog.services.openlineage.edges import Use, defining_uses, hash_uses, sync_dataset_edges
 from catalog.services.openlineage.job_versions import set_job_versions
 from catalog.services.openlineage.jobs import ensure_jobs, known_jobs, merge_jobs
 from catalog.services.openlineage.names import forget_names, resolve_datasets
@@ -109,11 +109,14 @@ def record_batch(items: list[Item]) -> None:
     if is_ours:
         # A broken deadlock, a server that was restarted: these end the caller's transaction, if there is one.
         retried = (*retried, OperationalError)
+    unnamed: frozenset[int] = frozenset()
     for left in range(MAX_ATTEMPTS - 1, -1, -1):
         try:
             with transaction.atomic():
-                return _record(items, commit=is_ours)
+                return _record(items, commit=is_ours, unnamed=unnamed)
         except (Error, EntryMovedError) as error:
+            if isinstance(error, EntryMovedError):
+                unnamed |= error.datasets
             # What was remembered no longer holds, or two entries became one under us: everything is looked up anew.
             _forget(items)
             if left == 0 or not isinstance(error, retried):
@@ -131,8 +134,8 @@ def _forget(items: Sequence[Item]) -> None:
             known_parents.drop(item.event.parent_run_id)
 
 
-def _record(items: list[Item], *, commit: bool) -> None:
-    batch = Batch(_without_repeats(items))
+def _record(items: list[Item], *, commit: bool, unnamed: frozenset[int]) -> None:
+    batch = Batch(_without_repeats(items), unnamed=unnamed)
     _resolve_names(batch)
     _keep_lock_and_read(batch)
     if not batch.fresh:
@@ -180,7 +183,7 @@ def _keep_lock_and_read(batch: Batch) -> None:
     parents = {event.parent_run_id for event in events if event.parent_run_id is not None}
     batch.known_parents = {key for key in parents if known_parents.get(key)}
     unknown = sorted(parents - batch.known_parents - set(own_runs))
-    datasets = sorted(set(batch.datasets.values()))
+    datasets = sorted({*batch.datasets.values(), *batch.unnamed})
     jobs = sorted({batch.jobs[event.job] for event in events if event.job is not None})
     trip = RoundTrip()
     kept = trip.send(KEEP_EVENTS, _event_arrays(batch.items))
@@ -195,7 +198,8 @@ def _keep_lock_and_read(batch: Batch) -> None:
     trip.run()
     digests = {row[0] for row in kept.rows}
     batch.fresh = [event for event in events if event.digest in digests]
-    if dict(locked.rows) != batch.epochs or len(locked_jobs.rows) != len(jobs):
+    epochs = {key: epoch for key, epoch in locked.rows if key in batch.epochs}
+    if epochs != batch.epochs or len(locked_jobs.rows) != len(jobs):
         raise EntryMovedError
     batch.dataset_tellings = {(row[0], row[1]): row[2] for row in told.rows}
     batch.job_tellings = {(row[0], row[1]): row[2] for row in told_jobs.rows}
@@ -228,6 +232,7 @@ def _sync_edges(batch: Batch) -> None:
         return
     batch.writes.run()
     uses = defining_uses(moved)
+    _name_late_fields(batch, moved=set(moved), uses=uses)
     rows = _job_rows(batch, uses.keys())
     hashes = {job_id: hash_uses(each) for job_id, each in uses.items()}
     changed = {
@@ -242,6 +247,20 @@ def _sync_edges(batch: Batch) -> None:
     sync_dataset_edges(wanted, at=at)
     sync_field_edges(wanted, at=at)
     send(WRITE_EDGES_HASH, [sorted(changed), [hashes[job_id] for job_id in sorted(changed)]])
+
+
+def _name_late_fields(
+    batch: Batch, *, moved: Collection[int], uses: Mapping[int, Sequence[Use]]
+) -> None:
+    """Make the fields that column lineage names which is not in force: they are there as if it had come in time."""
+    in_force = {(use.dataset_id, use.column_hash) for each in uses.values() for use in each}
+    late = {
+        (use.dataset_id, use.column_hash)
+        for use in batch.all_uses
+        if use.column_hash and batch.runs[use.run_id].job_id in moved
+    } - in_force
+    if late:
+        name_fields(late, at=max(batch.touched_jobs.values()))
 
 
 def _job_rows(batch: Batch, job_ids: Any) -> dict[int, JobRow]:

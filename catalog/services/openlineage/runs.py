@@ -66,7 +66,7 @@ SELECT hash, edges, now() FROM unnest(%s::text[], %s::jsonb[]) AS q (hash, edges
     ON CONFLICT (hash) DO NOTHING
 """
 
-# Hash of a columnLineage facet (and the schema's names), or of SQL and its tables → hash of its edges, and the edges.
+# Hash of column lineage as a facet (and the schema's names), or of SQL and its tables → hash of its edges, and the edges.
 known_edges: Memory[bytes, tuple[str, tuple[ColumnEdge, ...]]] = Memory(
     ENTRIES, weigh=lambda known: 1 + len(known[1])
 )
@@ -147,7 +147,7 @@ def _apply_state(event: Event, *, run: RunRow, batch: Batch) -> None:
     if rank > known:
         run.state = event.state
         run.ended_at = None
-    is_end = event.kind == "job" or event.type in TERMINAL
+    is_end = event.kind != "run" or event.type in TERMINAL
     if rank >= known and is_end and (run.ended_at is None or event.time > run.ended_at):
         run.ended_at = event.time
 
@@ -160,7 +160,7 @@ def merge_uses(batch: Batch) -> None:
             continue
         uses = batch.uses.setdefault(event.run_id, {})
         for told in event.datasets:
-            key = (batch.datasets[told.name], told.direction)
+            key = (batch.datasets[told.name], told.use_direction)
             use = uses.get(key)
             if use is None:
                 use = uses[key] = UseRow(event.run_id, *key)
@@ -175,9 +175,9 @@ def _apply_columns(
     event: Event, told: EventDataset, *, use: UseRow, new_edges: dict[str, tuple[ColumnEdge, ...]]
 ) -> None:
     """The last word of the run about how the columns of this output come about."""
-    if told.direction != "output" or event.is_failed:
+    if told.direction == "input" or event.is_failed:
         return
-    is_told = "columnLineage" in told.facets
+    is_told = told.column_lineage is not None
     if not is_told and "sql" not in event.job_facets:
         return
     stamp = _use_stamp(event) if is_told else _parsed_stamp(event)
@@ -192,7 +192,7 @@ def _apply_columns(
 
 
 def _use_stamp(event: Event) -> str:
-    rank = WRITTEN if event.type in TERMINAL or event.kind == "job" else READ
+    rank = WRITTEN if event.type in TERMINAL or event.kind != "run" else READ
     return make_stamp(at=event.time, rank=rank, digest=event.digest)
 
 
@@ -202,7 +202,7 @@ def _parsed_stamp(event: Event) -> str:
 
 def column_edges_of(told: EventDataset) -> tuple[str, tuple[ColumnEdge, ...]]:
     """The column lineage that an event tells of an output, and its hash; read once for all that tell the same."""
-    facet = told.facets.get("columnLineage")
+    facet = told.column_lineage
     names: tuple[str, ...] = ()
     if isinstance(facet, dict) and facet.get("dataset"):
         names = schema_field_names(told)
@@ -250,7 +250,7 @@ def parse_ahead(event: Event) -> None:
     if event.run_id is None or event.is_failed or "sql" not in event.job_facets:
         return
     for told in event.datasets:
-        if told.direction == "output" and "columnLineage" not in told.facets:
+        if told.direction == "output" and told.column_lineage is None:
             parsed_edges_of(event, told)
 
 

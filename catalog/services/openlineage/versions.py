@@ -1,6 +1,6 @@
 """Versions of datasets that runs wrote: at most one a run and dataset, none twice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ from catalog.lineage.facets import (
     tells_schema,
 )
 from catalog.lineage.stamps import READ, WRITTEN, make_stamp
+from catalog.queries.runs import events_of_runs, find_datasets
 from catalog.services.fields import FieldSpec, read_schema
-from catalog.services.openlineage.batch import Batch, UseRow
+from catalog.services.openlineage.batch import Batch, EntryMovedError, RunRow, UseRow, told_datasets
 from catalog.services.openlineage.sql import fetch, send
 from catalog.services.versions import fingerprint_of
 from core.ids import uuid7
@@ -55,7 +56,7 @@ UPDATE catalog_datasetversion v SET run_id = q.run_id
 
 @dataclass(slots=True, eq=False)
 class Content:
-    """A version that an event tells of; the schema that a dataset has holds where the event tells none."""
+    """A version that an event tells of; where it tells no schema, that of the dataset is shown and not part of its identity."""
 
     version: str
     stamp: str
@@ -70,30 +71,79 @@ def is_version_told(event: Event, told: EventDataset, *, batch: Batch, dataset_i
 
     Not if a better event of the same run has told it already.
     """
-    if told.direction == "input":
+    if told.direction == "input" or not tells_version(told):
         return False
-    if event.run_id is None:
+    if event.kind == "dataset":
         return True
-    if batch.runs[event.run_id].state != "COMPLETED":
+    if event.run_id is None or batch.runs[event.run_id].state != "COMPLETED":
         return False
     use = _use_of(event, told, batch=batch, dataset_id=dataset_id)
-    return use is None or use.version_stamp < _stamp_of(event)
+    return use is None or use.version_stamp < stamp_of(event)
 
 
-def content_of(
-    event: Event, told: EventDataset, *, batch: Batch, dataset_id: int
-) -> Content | None:
-    """The version that the event tells, noted at the run's use; None where it tells neither schema nor content."""
+def tells_version(told: EventDataset) -> bool:
+    """Whether a schema or a content is told; what only other events tell of them does not matter, whenever they come."""
+    return bool(content_version_of(told.facets)) or tells_schema(told.facets.get("schema"))
+
+
+def told_before(batch: Batch) -> Iterator[tuple[Event, EventDataset]]:
+    """What earlier events told of outputs of runs that only now completed, and that no event at hand tells of.
+
+    Of each the best: until a run completes, none of its events tells a version (`is_version_told`). EntryMovedError if a
+    dataset is not locked yet.
+    """
+    wanted = {
+        run.uuid: keys for run in batch.told_runs if (keys := _untold_outputs(run, batch=batch))
+    }
+    if not wanted:
+        return
+    unlocked = set().union(*wanted.values()) - batch.unnamed - batch.epochs.keys()
+    if unlocked:
+        raise EntryMovedError(unlocked)
+    for run_id, events in events_of_runs(wanted).items():
+        told = [each for each in told_datasets(events) if _is_written(each[1])]
+        batch.datasets |= find_datasets(each.name for _, each in told)
+        last: dict[int, str] = {}
+        for event, each in told:
+            dataset_id = batch.datasets.get(each.name, 0)
+            last[dataset_id] = max(last.get(dataset_id, ""), stamp_of(event))
+        for event, each in told:
+            dataset_id = batch.datasets.get(each.name, 0)
+            if dataset_id in wanted[run_id] and stamp_of(event) == last[dataset_id]:
+                yield event, each
+
+
+def _untold_outputs(run: RunRow, *, batch: Batch) -> set[int]:
+    if run.state != "COMPLETED" or run.former_state in ("", "COMPLETED"):
+        return set()
+    told = {
+        batch.datasets[each.name]
+        for event, each in told_datasets(batch.fresh)
+        if event.run_id == run.uuid and _is_written(each)
+    }
+    return {
+        use.dataset_id
+        for use in batch.uses.get(run.uuid, {}).values()
+        if use.direction == "output" and not use.version_stamp and use.dataset_id not in told
+    }
+
+
+def _is_written(told: EventDataset) -> bool:
+    return told.direction == "output" and tells_version(told)
+
+
+def content_of(event: Event, told: EventDataset, *, batch: Batch, dataset_id: int) -> Content:
+    """The version that the event tells, noted at the run's use."""
     version = content_version_of(told.facets)
-    stamp = _stamp_of(event)
-    if version or tells_schema(told.facets.get("schema")):
-        use = _use_of(event, told, batch=batch, dataset_id=dataset_id)
-        if use is not None:
-            use.version_stamp, use.changed = stamp, True
+    stamp = stamp_of(event)
+    use = _use_of(event, told, batch=batch, dataset_id=dataset_id)
+    if use is not None:
+        use.version_stamp, use.changed = stamp, True
     return Content(version=version, stamp=stamp, facets=told.facets, use_facets=told.use_facets)
 
 
-def _stamp_of(event: Event) -> str:
+def stamp_of(event: Event) -> str:
+    """The stamp of what the event tells of a version: a terminal event's word goes before those on the way."""
     rank = WRITTEN if event.type in TERMINAL or event.kind != "run" else READ
     return make_stamp(at=event.time, rank=rank, digest=event.digest)
 
@@ -113,13 +163,19 @@ def record_versions(contents: Sequence[tuple["DatasetRow", Event, Content | None
     for row, event, content in contents:
         if content is None:
             continue
-        content.specs = _specs_of(content.facets) or _specs_of(row.facets)
+        content.specs = _specs_of(content.facets)
         if not content.specs and not content.version:
             continue
         content.fingerprint = fingerprint_of(content.specs, content=content.version)
+        content.specs = content.specs or _specs_of(row.facets)
         told.append((row, event, content))
     _write([each for each in told if not each[0].declared])
-    _note_runs([each for each in told if each[0].declared and each[1].run_id is not None])
+    _note_runs([each for each in told if each[0].declared and each[1].kind != "dataset"])
+
+
+def fingerprint_of_told(told: EventDataset) -> str:
+    """The fingerprint of the version that `told` tells."""
+    return fingerprint_of(_specs_of(told.facets), content=content_version_of(told.facets))
 
 
 def _specs_of(facets: Mapping[str, Any]) -> list[FieldSpec]:
@@ -166,7 +222,7 @@ def _version_arrays(
                 content.version if snapshot_id is None else "",
                 lifecycle_of(content.facets),
                 orjson.dumps(statistics_of({**content.facets, **content.use_facets})).decode(),
-                event.run_id,
+                event.run_id if event.kind != "dataset" else None,
                 event.time,
             )
         )
