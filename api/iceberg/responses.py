@@ -87,6 +87,7 @@ def _record_load(
         resource=table.dataset.node_id,
         payload={
             "effect": decision.effect,
+            "purpose": caller.principal.purpose,
             "restricted": not unrestricted,
             "credentials": vended,
             "dataset": str(table.dataset.uuid),

@@ -1,6 +1,6 @@
 """What somebody may do with a dataset, as a value that can be compared; and whose answers are the same by their facts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ ASKED = (Action.DISCOVER, Action.VIEW_METADATA, Action.READ)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Which of `ASKED` are allowed, and what a read is put under: by column its mask and the rows it is seen in."""
+    """Which of the actions asked about are allowed, and what a read is put under: by column its mask and the rows it is seen in."""
 
     allowed: frozenset[Action]
     row_filter: str | None
@@ -40,12 +40,14 @@ class Answer:
         )
 
 
-def answer_of(principal: Principal, resource: Resource, facts: Facts) -> Answer:
+def answer_of(
+    principal: Principal, resource: Resource, facts: Facts, *, asked: Sequence[Action] = ASKED
+) -> Answer:
     """The kernel's decisions about one dataset; the reasons are those of `read`."""
     read = decide(principal, Action.READ, resource, facts)
     allowed = frozenset(
         action
-        for action in ASKED
+        for action in asked
         if (read if action is Action.READ else decide(principal, action, resource, facts)).allowed
     )
     return Answer(allowed, *_opened(read), tuple(each.text for each in read.reasons))

@@ -5,12 +5,12 @@ dataset after which to go on.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from governance.policy.types import Action
-from governance.simulation.answers import Answer, answer_of, bearings_of, classes_of
+from governance.simulation.answers import ASKED, Answer, answer_of, bearings_of, classes_of
 from governance.simulation.people import Person
 from governance.simulation.supposition import Fingerprint, Pair, Supposition
 
@@ -176,10 +176,10 @@ class Classes:
         return found
 
 
-def compare_answers(pair: Pair, person: Person) -> Both:
-    """One person's answers about one dataset, before and after."""
-    before = answer_of(person.before, pair.before, pair.facts_before)
-    after = answer_of(person.after, pair.after, pair.facts_after)
+def compare_answers(pair: Pair, person: Person, *, asked: Sequence[Action] = ASKED) -> Both:
+    """One person's answers about one dataset, before and after; `asked` holds `read`."""
+    before = answer_of(person.before, pair.before, pair.facts_before, asked=asked)
+    after = answer_of(person.after, pair.after, pair.facts_after, asked=asked)
     return Both(before, after, changes_between(before, after))
 
 

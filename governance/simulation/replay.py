@@ -19,7 +19,7 @@ from governance.auditing.body import read_body
 from governance.auditing.keys import SubjectKey
 from governance.auditing.subjects import known_subjects
 from governance.policy.types import Action
-from governance.simulation.answers import Answer
+from governance.simulation.answers import Answer, bearings_of
 from governance.simulation.differences import Both, changes_between, compare_answers
 from governance.simulation.people import Person
 from governance.simulation.supposition import Supposition
@@ -196,15 +196,18 @@ def _decide(
     for question in asked:
         by_dataset.setdefault(names[question.resource], []).append(question)
     for pair in supposition.pairs(sorted(by_dataset)):
-        answers: dict[tuple[Any, str | None], Both] = {}
+        before, after = bearings_of(pair)
+        answers: dict[Any, Both] = {}
         for question in by_dataset[pair.dataset.pk]:
             person, count = people.get(question.username), asked[question]
             if person is None:
                 found.gone += count
                 continue
-            key = (person.id, question.purpose)
+            # people with the same bearing facts have the same answers
+            key = (before.key(person.before), after.key(person.after), question.purpose)
             if key not in answers:
-                answers[key] = compare_answers(pair, person.declaring(question.purpose))
+                asking = person.declaring(question.purpose)
+                answers[key] = compare_answers(pair, asking, asked=(Action.READ,))
             found.note(pair.dataset.pk, person, Asked(question, count, answers[key]))
 
 

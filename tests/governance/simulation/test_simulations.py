@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from catalog.models import Field, FieldEdge
+from core import audit
 from core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from governance.models import AuditRecord, Simulation
 from governance.policy.errors import PolicyDocumentError
@@ -170,6 +171,27 @@ def test_recorded_decisions_are_asked_again(world):
     }
     ran = AuditRecord.objects.get(action="simulation.run")
     assert payload_of(ran) == {"days": 2, "records": 6, "state": "done"}
+
+
+def test_loads_of_tables_are_asked_again_for_their_purpose(world):
+    make_grant(world.analyst, world.passengers, purpose="study")
+    for purpose in ("study", "adverts"):
+        audit.record(
+            actor="analyst",
+            action="table.load",
+            resource=world.passengers.node_id,
+            payload={"effect": "allow", "purpose": purpose, "reasons": ["a grant"]},
+        )
+    deny = {
+        "name": "no-studies",
+        "applies_to": {"domain": ["sales"]},
+        "purpose": ["study"],
+        "effect": {"deny": ["read"]},
+    }
+    _, result = simulate(world, {"put_policy": deny}, days=2, at_once=True)
+    replay = result["replay"]
+    assert (replay["outcomes"], replay["via"]) == ({"refused": 1}, {"iceberg": {"refused": 1}})
+    assert (replay["same"], replay["differs_today"]) == (1, 1)
 
 
 def test_columns_that_were_not_read_do_not_count(world):
