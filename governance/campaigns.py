@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from catalog.models import Dataset
 from core.clock import utc_now
@@ -23,6 +23,7 @@ from governance.queries import (
     get_visible_domain,
     require_domain,
     visible_datasets,
+    visible_domains,
 )
 from governance.vocabulary import is_administrator, require_administrator
 from identity.models import User
@@ -193,25 +194,39 @@ def describe_items(
 ) -> list[ItemView]:
     """What the viewer may know of each item, all for None; in the same order, in few queries for all."""
     rows, moment = list(items), now or utc_now()
-    shown = {each.dataset_id for each in rows if each.dataset_id is not None}
-    if viewer is not None:
-        seen = visible_datasets(viewer, action=Action.VIEW_METADATA).filter(pk__in=shown)
-        shown = set(seen.order_by().values_list("pk", flat=True))
+    shown, domains = _shown_targets(rows, viewer)
     reads = _Reads(rows, now=moment)
     reached = _reached(rows, shown)
     found = []
     for each in rows:
         columns = reached.get(each.pk, ())
-        usage = reads.usage(each)
-        is_shown = each.dataset_id is None or each.dataset_id in shown
-        if not is_shown:
-            usage = Usage(usage.last_at, usage.reads_30, usage.reads_90, readers=usage.readers)
-        held = reads.held(each, columns)
-        advice = suggest(held, usage, now=moment)
+        usage, held = reads.usage(each), reads.held(each, columns)
+        is_shown = each.dataset_id in shown and each.domain_id in domains
         target = str(each.dataset or each.domain or each.description["target"])
-        target = target if is_shown else "a dataset that you may not know of"
+        if not is_shown:
+            usage = replace(usage, columns=frozenset())
+            held = replace(held, peers=0)
+            target = f"a {'domain' if each.domain_id else 'dataset'} that you may not know of"
+        advice = suggest(held, usage, now=moment)
         found.append(ItemView(each, target, is_shown, columns, usage, advice))
     return found
+
+
+def _shown_targets(
+    rows: list[CampaignItem], viewer: Principal | None
+) -> tuple[set[int | None], set[int | None]]:
+    """The datasets and the domains of which the viewer may see what they are; None for no such target."""
+    datasets = {each.dataset_id for each in rows}
+    domains = {each.domain_id for each in rows}
+    if viewer is None:
+        return datasets, domains
+    facts = load_facts(viewer)
+    seen = visible_datasets(viewer, action=Action.VIEW_METADATA, facts=facts)
+    known = visible_domains(viewer, facts=facts)
+    return (
+        {None, *seen.filter(pk__in=datasets - {None}).order_by().values_list("pk", flat=True)},
+        {None, *known.filter(pk__in=domains - {None}).order_by().values_list("pk", flat=True)},
+    )
 
 
 class _Reads:
@@ -223,10 +238,7 @@ class _Reads:
         for use in GrantUse.objects.filter(grant__in=[each.grant for each in rows]):
             self.uses[use.grant].append(use)
         held = {each.holder_group_id for each in rows if each.holder_group_id}
-        counted = User.objects.filter(groups__in=held, is_active=True).order_by()
-        self.sizes: dict[int, int] = dict(
-            counted.values_list("groups").annotate(n=Count("pk")).filter(groups__in=held)
-        )
+        self.members = _members(held)
         self.peers = _peers({each.holder_id for each in rows if each.holder_id is not None})
         recent = GrantUse.objects.filter(
             dataset__in=[each.dataset_id for each in rows if each.dataset_id is not None],
@@ -267,18 +279,20 @@ class _Reads:
             labels=columns,
             peers=0 if item.dataset_id is None else len(peers),
             active_peers=len(peers & active),
-            members=None if group is None else self.sizes.get(group, 0),
+            members=None if group is None else len(self.members.get(group, ())),
         )
 
 
 def _reached(
-    rows: list[CampaignItem], shown: set[int]
+    rows: list[CampaignItem], shown: set[int | None]
 ) -> dict[int, tuple[tuple[str, tuple[str, ...]], ...]]:
     """The columns that each grant of `read` on a dataset reaches, with their labels."""
-    fields = load_columns(shown)
+    fields = load_columns(each for each in shown if each is not None)
     found = {}
     for each in rows:
-        if each.description["action"] != Action.READ or each.dataset_id not in shown:
+        if each.dataset_id is None or each.dataset_id not in shown:
+            continue
+        if each.description["action"] != Action.READ:
             continue
         limit = each.description["columns"]
         found[each.pk] = tuple(

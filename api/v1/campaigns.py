@@ -216,7 +216,7 @@ def tell(view: ItemView) -> dict[str, Any]:
         "decided_by": row.decided_by.get_username() if row.decided_by else None,
         "in_name_of": row.in_name_of.get_username() if row.in_name_of else None,
         "comment": row.comment,
-        "outcome": row.outcome,
+        "outcome": row.outcome if view.is_shown else {},
     }
 
 

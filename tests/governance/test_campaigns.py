@@ -379,6 +379,19 @@ def test_who_may_not_know_the_dataset_learns_no_name_of_it(world):
         (),
     )
     assert "pii" not in " ".join(view.suggestion.reasons)
+    below = world.aged(world.users["robot"], world.domain)
+    (view,) = describe_items([world.item(below, world.start())], viewer=world.outsider)
+    assert (view.target, view.is_shown) == ("a domain that you may not know of", False)
+
+
+def test_members_of_several_groups_are_counted_once_in_each(world):
+    other = type(world.team).objects.create(name="other")
+    world.users["peer"].groups.add(other)
+    grant = world.aged(other, world.domain)
+    world.start()
+    items = [world.item(world.shared), world.item(grant)]
+    reasons = [view.suggestion.reasons[-1] for view in describe_items(items, viewer=world.steward)]
+    assert reasons == [f"0 of {count} members of the group used it" for count in (2, 1)]
 
 
 def test_the_report_is_evidence(world):
