@@ -40,7 +40,7 @@ class RunDataset(models.Model):
     # How the columns of this output come about (`ColumnLineage`), and the stamp of the event that told it.
     column_hash = models.CharField(max_length=32, blank=True)
     column_stamp = models.CharField(max_length=80, blank=True, db_collation="C")
-    # Of the event of this run that told the version of this output.
+    # Of the event of this run that told the version of this output; `-`: told, by a run not known to have completed.
     version_stamp = models.CharField(max_length=80, blank=True, db_collation="C")
 
     def __str__(self) -> str:

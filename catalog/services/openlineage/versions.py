@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import orjson
 
@@ -18,7 +19,7 @@ from catalog.lineage.facets import (
 from catalog.lineage.stamps import READ, WRITTEN, make_stamp
 from catalog.queries.runs import events_of_runs, find_datasets
 from catalog.services.fields import FieldSpec, read_schema
-from catalog.services.openlineage.batch import Batch, EntryMovedError, RunRow, UseRow, told_datasets
+from catalog.services.openlineage.batch import Batch, EntryMovedError, UseRow, told_datasets
 from catalog.services.openlineage.sql import fetch, send
 from catalog.services.versions import fingerprint_of
 from core.ids import uuid7
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 # In `facet_stamps` of a dataset: of the event that told the current version.
 VERSION = "~version"
+# Instead of a stamp, and less than any: a version is told, by a run that is not known to have completed.
+EARLY = "-"
 
 FIND_VERSIONS = """
 SELECT v.id, v.dataset_id, v.fingerprint FROM catalog_datasetversion v
@@ -69,15 +72,19 @@ class Content:
 def is_version_told(event: Event, told: EventDataset, *, batch: Batch, dataset_id: int) -> bool:
     """Whether the event tells what its run has written, once that is known to have completed.
 
-    Not if a better event of the same run has told it already.
+    Not if a better event of the same run has told it already. What is told before that is noted at the run's use.
     """
     if told.direction == "input" or not tells_version(told):
         return False
     if event.kind == "dataset":
         return True
-    if event.run_id is None or batch.runs[event.run_id].state != "COMPLETED":
+    if event.run_id is None:
         return False
     use = _use_of(event, told, batch=batch, dataset_id=dataset_id)
+    if batch.runs[event.run_id].state != "COMPLETED":
+        if use is not None and not use.version_stamp:
+            use.version_stamp, use.changed = EARLY, True
+        return False
     return use is None or use.version_stamp < stamp_of(event)
 
 
@@ -92,9 +99,7 @@ def told_before(batch: Batch) -> Iterator[tuple[Event, EventDataset]]:
     Of each the best: until a run completes, none of its events tells a version (`is_version_told`). EntryMovedError if a
     dataset is not locked yet.
     """
-    wanted = {
-        run.uuid: keys for run in batch.told_runs if (keys := _untold_outputs(run, batch=batch))
-    }
+    wanted = _untold_outputs(batch)
     if not wanted:
         return
     unlocked = set().union(*wanted.values()) - batch.unnamed - batch.epochs.keys()
@@ -113,19 +118,21 @@ def told_before(batch: Batch) -> Iterator[tuple[Event, EventDataset]]:
                 yield event, each
 
 
-def _untold_outputs(run: RunRow, *, batch: Batch) -> set[int]:
-    if run.state != "COMPLETED" or run.former_state in ("", "COMPLETED"):
-        return set()
-    told = {
-        batch.datasets[each.name]
-        for event, each in told_datasets(batch.fresh)
-        if event.run_id == run.uuid and _is_written(each)
+def _untold_outputs(batch: Batch) -> dict[UUID, set[int]]:
+    early = {
+        run.uuid: {
+            use.dataset_id
+            for use in batch.uses.get(run.uuid, {}).values()
+            if use.version_stamp == EARLY
+        }
+        for run in batch.told_runs
+        if run.state == "COMPLETED" and run.former_state not in ("", "COMPLETED")
     }
-    return {
-        use.dataset_id
-        for use in batch.uses.get(run.uuid, {}).values()
-        if use.direction == "output" and not use.version_stamp and use.dataset_id not in told
-    }
+    if any(early.values()):
+        for event, told in told_datasets(batch.fresh):
+            if event.run_id in early and _is_written(told):
+                early[event.run_id].discard(batch.datasets[told.name])
+    return {run_id: keys for run_id, keys in early.items() if keys}
 
 
 def _is_written(told: EventDataset) -> bool:

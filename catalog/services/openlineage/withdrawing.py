@@ -13,7 +13,7 @@ from catalog.models.job import RunState
 from catalog.models.lineage import Direction
 from catalog.queries.runs import events_of_runs, find_datasets
 from catalog.services.openlineage.batch import Batch, EntryMovedError, told_datasets
-from catalog.services.openlineage.versions import VERSION, fingerprint_of_told, stamp_of
+from catalog.services.openlineage.versions import EARLY, VERSION, fingerprint_of_told, stamp_of
 
 if TYPE_CHECKING:
     from catalog.services.openlineage.datasets import DatasetRow
@@ -49,7 +49,7 @@ def find_withdrawn(batch: Batch) -> dict[int, list[DatasetVersion]]:
         raise EntryMovedError(unlocked)
     for run_id in failed:
         for use in batch.uses.get(run_id, {}).values():
-            use.version_stamp, use.changed = "", True
+            use.version_stamp, use.changed = EARLY, True
     return found
 
 
@@ -87,7 +87,7 @@ def _told_by_others(dataset_id: int) -> Iterator[Word]:
     """What completed runs told last of the versions of the dataset."""
     uses = RunDataset.objects.filter(
         dataset_id=dataset_id, direction=Direction.OUTPUT, run__state=RunState.COMPLETED
-    ).exclude(version_stamp="")
+    ).exclude(version_stamp__in=("", EARLY))
     stamps: Mapping[UUID, str] = dict(
         uses.order_by("-version_stamp").values_list("run_id", "version_stamp")[:MAX_OTHERS]
     )
