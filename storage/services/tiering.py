@@ -1,7 +1,7 @@
 """Tier policies, the plans that follow from them, and the runs that carry plans out."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,8 +18,10 @@ from core.clock import utc_now
 from core.errors import InvalidInputError, LakewardenError, NotFoundError
 from core.ids import uuid7
 from core.jobs import enqueue
+from governance.holds import describe_holds, holds_on, terms_of
 from governance.policy.types import Action
 from governance.queries import principal_of, require
+from governance.retention.precedence import Act, What, choose_act
 from identity.models import User
 from storage.models import (
     CollectionObject,
@@ -95,7 +97,7 @@ def plan_tiering(dataset: Dataset, *, now: datetime | None = None) -> TieringPla
         for policy in dataset.tier_policies.filter(enabled=True).select_related("target")
     ]
     files = tuple(_placed_files(dataset))
-    moves = plan_moves(files, rules, now=now)
+    moves = tuple(_unopposed(dataset, plan_moves(files, rules, now=now), now))
     targets = {move.file.id: move.target for move in moves}
     held_since = _held_since(dataset)
     stored = [
@@ -106,6 +108,18 @@ def plan_tiering(dataset: Dataset, *, now: datetime | None = None) -> TieringPla
         for each in files
     ]
     return TieringPlan(dataset=dataset, files=files, moves=moves, cost=plan_cost(stored, _prices()))
+
+
+def _unopposed(
+    dataset: Dataset, moves: Iterable[PlannedMove], now: datetime
+) -> Iterator[PlannedMove]:
+    """Without what is held, and without objects whose time is over: hold beats retention beats tiering."""
+    holds = describe_holds(holds_on(dataset))
+    terms = [each for each in terms_of(dataset) if each.what == What.OBJECTS]
+    for move in moves:
+        age = now - move.file.added_at
+        if choose_act(holds=holds, terms=terms, age=age, tier_wants_it=True) == Act.MOVE:
+            yield move
 
 
 def request_tiering(

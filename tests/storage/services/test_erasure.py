@@ -140,7 +140,6 @@ POINTS = [
     f"{TABLES}:_forget_history:after",
     f"{TABLES}:delete_file:after",
     "storage.services.erasure.objects:record_collection_version:after",
-    "storage.services.erasure.running:_finish:before",
 ]
 
 

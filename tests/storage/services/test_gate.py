@@ -62,17 +62,20 @@ def test_bytes_go_through_the_gate_alone():
 
 @pytest.fixture
 def hold(monkeypatch, table, collection):
-    """A superuser, and how they hold both the table and the collection."""
+    """A superuser, and how they hold both the table and the collection, and let both go."""
     monkeypatch.setattr(current_app, "send_task", lambda *_, **__: None)
     monkeypatch.setattr(writers, "_sources", {})
     by = principal_of(make_user(is_superuser=True))
-    placed = [place_hold(each, by=by, reason="case 7") for each in (table.dataset, collection)]
+    placed = []
+
+    def place():
+        placed.extend(place_hold(each, by=by, reason="7") for each in (table.dataset, collection))
 
     def release():
         for each in placed:
             release_hold(each, by=by, reason="settled")
 
-    return by, release
+    return by, place, release
 
 
 def load(table):
@@ -86,7 +89,7 @@ def expire(table):
 
 
 def test_what_is_held_is_deleted_by_nothing(table, collection, hold, monkeypatch, tiers):
-    by, release = hold
+    by, place, release = hold
     left = leave_file(table)
     monkeypatch.setattr(orphans, "utc_now", lambda: utc_now() + timedelta(hours=25))
     for what, scope in (("dataset", table.dataset), ("objects", collection)):
@@ -101,6 +104,9 @@ def test_what_is_held_is_deleted_by_nothing(table, collection, hold, monkeypatch
         add_policy(dataset, condition, tiers[1])
         start_tiering(dataset=dataset, grace_seconds=0)
     Movement.objects.update(remove_after=utc_now())
+    place()
+    # What is held is not begun to be moved either.
+    assert start_tiering(dataset=table.dataset).movements.count() == 0
     before = stored(table)
     sources = list(Movement.objects.values_list("source_uri", flat=True))
     paths = [
@@ -140,8 +146,7 @@ def test_a_hold_reaches_by_domain_and_tag_and_ends(table, hold):
     from governance.holds import holds_on
     from tests.factories.catalog import make_domain, make_tag
 
-    by, release = hold
-    release()
+    by, _, _ = hold
     assert holds_on(table.dataset) == []
     above = make_domain()
     table.dataset.domain = make_domain(parent=above)

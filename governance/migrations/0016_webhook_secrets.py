@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0012_campaigns'),
+        ('governance', '0015_campaigns'),
     ]
 
     operations = [
