@@ -60,7 +60,9 @@ def add_plants(estate: Estate) -> None:
             _add_object(estate, given["id"], tiers[0])
     make_mask(word("masked", MINE), "mask-alphanum", name=word("mask", MINE))
     tag_field(
-        estate.datasets[MINE].fields.get(name="region"), tag=word("masked", MINE), actor="system"
+        estate.datasets[MINE].fields.get(name=word("column", MINE)),
+        tag=word("masked", MINE),
+        actor="system",
     )
     _add_bare_pipelines(estate)
     CatalogImport.objects.create(user=estate.users[VIEWER])
