@@ -77,7 +77,9 @@ def require_table(caller: Caller, identifier: Sequence[str], action: Action) -> 
 
     Raises NoSuchTableError, in the same words, where there is none and where the caller may not know of it.
     """
-    document = read_document(identifier)
+    # What is hidden is not found, and so costs what nothing costs.
+    shown = visible_datasets(caller.principal, facts=caller.facts)
+    document = read_document(identifier, among=shown)
     try:
         require(caller.principal, action, document.table.dataset, facts=caller.facts)
     except NotFoundError:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import TextField
+from django.db.models import Exists, OuterRef, QuerySet, TextField
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Cast
 from pyiceberg.schema import Schema
 
+from catalog.models import Dataset
 from storage.models import IcebergTable
 from storage.tables.errors import NoSuchTableError
 from storage.tables.metadata import parse_schema
@@ -24,12 +25,17 @@ class TableDocument:
     schema: Schema
 
 
-def read_document(identifier: Sequence[str]) -> TableDocument:
-    """The document of the table of this name, or NoSuchTableError."""
+def read_document(
+    identifier: Sequence[str], *, among: QuerySet[Dataset] | None = None
+) -> TableDocument:
+    """The document of the table of this name, or NoSuchTableError; with `among`, only where its dataset is one of them."""
     *levels, name = identifier
+    tables = IcebergTable.objects.filter(namespace__levels=levels, name=name)
+    if among is not None:
+        # Row by row: of a name there is one row at most.
+        tables = tables.filter(Exists(among.order_by().filter(pk=OuterRef("dataset_id"))))
     row: Any = (
-        IcebergTable.objects.filter(namespace__levels=levels, name=name)
-        .select_related("dataset", "namespace")
+        tables.select_related("dataset", "namespace")
         .defer("metadata")
         .annotate(
             document=Cast("metadata", TextField()),

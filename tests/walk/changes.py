@@ -38,7 +38,7 @@ def all_requests(estate: Estate) -> Iterator[Request]:
     own = [mine[name] for name in ("dataset", "dataset name", "product")]
     for key in (DESCRIBED, NOTICED):
         for pair in all_pairs(estate, things=known_things(estate, key)):
-            if pair.method not in READS:
+            if pair.method not in READS and not pair.headers:
                 yield Attempt(pair, on_own=any(each in pair.hidden[0] for each in own))
 
 

@@ -59,6 +59,7 @@ class Pair:
     hidden: tuple[str, str]
     missing: tuple[str, str]
     content_type: str
+    headers: tuple[tuple[str, str], ...]
     # What to call the values of the two in an answer, the longest first.
     masks: tuple[tuple[str, str], ...]
 
@@ -123,7 +124,17 @@ def all_pairs(estate: Estate, *, things: dict[str, str] | None = None) -> Iterat
                     ]
                     if ways[0] != ways[1]:
                         kind = CONTENT_TYPES.get(key, "application/json")
-                        yield Pair(method, endpoint.template, ways[0], ways[1], kind, ordered)
+                        for headers in ((), *_conditions(method, endpoint)):
+                            yield Pair(method, endpoint.template, *ways, kind, headers, ordered)
+
+
+def _conditions(method: str, endpoint: Endpoint) -> Iterator[tuple[tuple[str, str], ...]]:
+    """What a client sends that knows some state of the thing: of what is hidden none is confirmed."""
+    if endpoint.template.startswith("api/v1/catalog/"):
+        if method == "GET":
+            yield (("If-None-Match", "*"),)
+        if method in {"PATCH", "DELETE"}:
+            yield (("If-Match", '"0"'),)
 
 
 def _methods(endpoint: Endpoint) -> tuple[str, ...]:
@@ -216,7 +227,9 @@ def _sent(pair: Pair, way: tuple[str, str], clients: Clients) -> Outcome:
     connection.queries_log.clear()  # its length is bounded
     with CaptureQueriesContext(connection) as captured:
         client: Client = clients.of(pair.template)
-        answer = client.generic(pair.method, path, body, content_type=pair.content_type)
+        answer = client.generic(
+            pair.method, path, body, content_type=pair.content_type, headers=dict(pair.headers)
+        )
         content = b"".join(answer) if answer.streaming else answer.content
     shapes = tuple(_shape(each["sql"]) for each in captured.captured_queries)
     text = plain(content) + answer.get("Location", "")

@@ -2,6 +2,7 @@
 
 import random
 
+from tests.walk.cursors import others_cursors
 from tests.walk.estates import Estate, plain_estate
 from tests.walk.plants import add_plants, collect_values
 from tests.walk.rows import make_datasets, make_lineage, make_people, make_rights, make_vocabulary
@@ -17,5 +18,5 @@ def make_estate(seed: int, *, is_steward: bool) -> Estate:
     make_lineage(estate, dice)
     make_vocabulary(estate, dice)
     add_plants(estate)
-    estate.values = collect_values(estate)
+    estate.values = collect_values(estate) | others_cursors()
     return estate
