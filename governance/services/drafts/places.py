@@ -63,9 +63,7 @@ class MoveDataset(Step):
         if self.dataset.domain is not None:
             require_domain(self.by, self.dataset.domain)
         slug = self.said["domain"]
-        self.domain: Domain | None = None if slug is None else named_domain(slug)
-        if self.domain is not None:
-            require_domain(self.by, self.domain)
+        self.domain: Domain | None = None if slug is None else named_domain(slug, by=self.by)
 
     def lay(self, draft: Draft) -> None:
         draft.placed[self.dataset.pk] = None if self.domain is None else self.domain.pk
@@ -78,13 +76,10 @@ class MoveDomain(Step):
     """A domain with all below it under another one: for who administers both; to the top for superusers."""
 
     def find(self) -> None:
-        self.domain = named_domain(self.said["domain"])
-        require_domain(self.by, self.domain)
+        self.domain = named_domain(self.said["domain"], by=self.by)
         slug = self.said["parent"]
-        self.parent: Domain | None = None if slug is None else named_domain(slug)
-        if self.parent is not None:
-            require_domain(self.by, self.parent)
-        elif not self.by.is_superuser:
+        self.parent: Domain | None = None if slug is None else named_domain(slug, by=self.by)
+        if self.parent is None and not self.by.is_superuser:
             raise PermissionDeniedError("only administrators put domains at the top")
 
     def lay(self, draft: Draft) -> None:

@@ -130,7 +130,7 @@ class GiveGrant(Step):
         if "dataset" in said:
             self.target = named_dataset(said["dataset"], by=self.by, action=Action.APPROVE)
         else:
-            self.target = named_domain(said["domain"])
+            self.target = named_domain(said["domain"], by=self.by)
         # before anybody is named: who may not grant here learns nothing of who there is
         require_approver(self.by, self.target)
         if "user" in said:

@@ -5,16 +5,21 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import Group
+from django.db.models import Q
 
 from catalog.models import Dataset, Domain, Field
 from core.errors import NotFoundError
 from governance.policy.types import Action, Principal
-from governance.queries import require
+from governance.queries import (
+    get_visible_domain,
+    load_facts,
+    require,
+    require_domain,
+    visible_datasets,
+)
 from governance.simulation.document import Wish
 from governance.simulation.draft import Draft
 from identity.models import User
-
-_UUID_LENGTH = 36
 
 
 class Step(ABC):
@@ -50,18 +55,23 @@ def named_dataset(text: str, *, by: Principal, action: Action) -> Dataset:
 
     Raises NotFoundError in the same words where there is none and where `by` may not know of it, PermissionDeniedError.
     """
-    namespace, _, name = text.rpartition(":")
-    rows = Dataset.objects.live().select_related("domain")
-    found = rows.filter(namespace=namespace, name=name).first() if namespace else None
-    if found is None and len(text) == _UUID_LENGTH:
-        try:
-            found = rows.filter(uuid=UUID(text)).first()
-        except ValueError:
-            found = None
+    # one question for what is hidden and for what never was: their answers cost the same
+    facts = load_facts(by)
+    found = visible_datasets(by, facts=facts).select_related("domain").filter(_key(text)).first()
     if found is None:
         raise NotFoundError("there is no such dataset")
-    require(by, action, found)
+    require(by, action, found, facts=facts)
     return found
+
+
+def _key(text: str) -> Q:
+    namespace, colon, name = text.rpartition(":")
+    if colon:
+        return Q(namespace=namespace, name=name)
+    try:
+        return Q(uuid=UUID(text))
+    except ValueError:
+        raise NotFoundError("there is no such dataset") from None
 
 
 def named_field(said: dict[str, str], *, by: Principal, action: Action) -> Field:
@@ -74,11 +84,14 @@ def named_field(said: dict[str, str], *, by: Principal, action: Action) -> Field
     return found
 
 
-def named_domain(slug: str) -> Domain:
-    """The domain of this slug; whether the caller may know of it is the caller's to check."""
-    found = Domain.objects.filter(slug=slug).first()
-    if found is None:
-        raise NotFoundError("there is no such domain")
+def named_domain(slug: str, *, by: Principal) -> Domain:
+    """The domain of this slug, for who administers it.
+
+    Raises NotFoundError in the same words where there is none and where it is not shown, PermissionDeniedError.
+    """
+    facts = load_facts(by)
+    found = get_visible_domain(by, slug, facts=facts)
+    require_domain(by, found, facts=facts)
     return found
 
 
