@@ -31,7 +31,7 @@ from catalog.services import datasets as dataset_services
 from catalog.services.domains import create_domain
 from catalog.services.search import refresh_search_text
 from catalog.services.tags import ensure_tag
-from web.access import administered_domains, current_user
+from web.access import administered_domains, current_user, visible_runs
 from web.admin.base import (
     KernelAdmin,
     ReadOnlyInline,
@@ -369,3 +369,14 @@ class DatasetVersionAdmin(ReadOnlyMixin, KernelAdmin):
     list_select_related = ["dataset"]
     search_fields = ["dataset__name"]
     ordering = ["-created_at"]
+    exclude = ["run"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """The run that made the version stays unnamed where it is not shown."""
+        if obj is not None:
+            obj.shown_run = visible_runs(request).filter(pk=obj.run_id).first()
+        return [*super().get_readonly_fields(request, obj), "made_by"]
+
+    @admin.display(description="run")
+    def made_by(self, version: DatasetVersion) -> str:
+        return str(getattr(version, "shown_run", None) or "-")
