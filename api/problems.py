@@ -1,11 +1,13 @@
 """Every error of our own API, rendered once, as RFC 9457 problem details with a stable code."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelValidationError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views import csrf, defaults
@@ -20,6 +22,7 @@ from core.errors import (
     NotFoundError,
     PermissionDeniedError,
     UnauthenticatedError,
+    UnavailableError,
     UnprocessableError,
 )
 
@@ -96,7 +99,7 @@ def handle_exception(exc: Exception, context: dict[str, Any]) -> Response:
     if error is None:
         # The trace goes to the log with the request id, never to the client.
         logger.error("unhandled error", view=str(context.get("view")), exc_info=exc)
-        error = LakewardenError(SERVER_FAILED)
+        error = _failure(exc)
     request = context.get("request")
     if request is not None:
         # Whatever form the view would have answered in (YAML, a template), its errors are problem documents.
@@ -150,6 +153,13 @@ def _translate(exc: Exception) -> LakewardenError | None:
     return None
 
 
+def _failure(exc: BaseException | None) -> LakewardenError:
+    """What the client is told of an exception that nobody foresaw: that it may try again, where the database was lost."""
+    if isinstance(exc, InterfaceError | OperationalError):
+        return UnavailableError("the database does not answer")
+    return LakewardenError(SERVER_FAILED)
+
+
 def _pointers(detail: Any, prefix: str = "") -> list[dict[str, str]]:
     """Flatten DRF's error tree to RFC 6901 pointers with messages."""
     if isinstance(detail, dict):
@@ -201,9 +211,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's 500. The trace is in the log, under the request id that the answer carries."""
+    """Django's 500, called where the exception is caught. The trace is in the log, under the request id of the answer."""
     if is_api(request):
-        return problem_response(LakewardenError(SERVER_FAILED))
+        return problem_response(_failure(sys.exc_info()[1]))
     return defaults.server_error(request)
 
 

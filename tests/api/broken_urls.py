@@ -2,6 +2,7 @@
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.urls import include, path
 from rest_framework.views import APIView
 
@@ -13,6 +14,18 @@ class Broken(APIView):
 
     def get(self, request):
         raise RuntimeError(f"could not connect to {SECRET}")
+
+
+class Lost(APIView):
+    permission_classes = ()
+
+    def get(self, request):
+        raise OperationalError(f"could not connect to {SECRET}")
+
+
+@login_not_required
+def lost(request):
+    raise InterfaceError(f"the connection to {SECRET} is closed")
 
 
 @login_not_required
@@ -27,6 +40,8 @@ def suspicious(request):
 urlpatterns = [
     path("api/v1/broken", Broken.as_view()),
     path("api/v1/plain", plain),
+    path("api/v1/lost", Lost.as_view()),
+    path("api/v1/lost-plain", lost),
     path("api/v1/suspicious", suspicious),
     path("page", plain),
     path("", include("config.urls")),

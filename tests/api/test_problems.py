@@ -63,6 +63,15 @@ def test_an_unforeseen_error_tells_the_client_nothing(path, logs):
 
 
 @BROKEN
+@pytest.mark.parametrize("path", ["/api/v1/lost", "/api/v1/lost-plain"])
+def test_who_asks_while_the_database_is_away_may_try_again(path, logs):
+    answer = broken_client().get(path)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert broken_urls.SECRET.encode() not in answer.content
+    assert [entry for entry in logs() if "broken_urls.py" in entry.get("exception", "")]
+
+
+@BROKEN
 def test_an_unforeseen_error_of_a_page_is_a_page_that_tells_nothing():
     answer = broken_client().get("/page")
     assert (answer.status_code, answer["Content-Type"]) == (500, "text/html; charset=utf-8")
