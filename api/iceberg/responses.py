@@ -1,5 +1,6 @@
 """The answers of loadTable, createTable and commit: the hot path sends the kept metadata document as bytes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -17,14 +18,20 @@ from api.iceberg.errors import JSON
 from api.iceberg.requests import Caller
 from api.iceberg.restrictions import is_unrestricted, lost_columns, read_restrictions
 from core import audit
-from governance.policy.types import Decision
+from governance.policy.decide import missing
+from governance.policy.types import Action, Decision
 from governance.services.audit import record_decision
 from storage.models import IcebergTable
 from storage.tables.documents import TableDocument
 from storage.tables.expressions import InexpressibleError
+from storage.tables.names import DATASET_NAMESPACE, dotted
 
 # Names of columns as JSON: what the caller may read in part, by the governed read, and an engine cannot show.
 LOST_COLUMNS = "lakewarden.lost-columns"
+
+
+# As long as the catalog keeps a name.
+MAX_DATASET_NAME = 1_000
 
 
 def load_table_response(
@@ -110,6 +117,29 @@ def record_refused_load(
         decision=decision,
         via="iceberg",
         outcome=outcome,
+    )
+
+
+def record_unknown_table(caller: Caller, identifier: Sequence[str]) -> None:
+    """Append that a table was asked for by a name that the caller knows none of, whether or not there is one.
+
+    What is hidden is asked for as what never was: neither its time nor its record may tell the two apart.
+    """
+    name = dotted(identifier)
+    if len(name) > MAX_DATASET_NAME:
+        return
+    reason = missing(Action.READ)
+    audit.record(
+        actor=caller.user.username,
+        action="data.read-denied",
+        resource=f"dataset:{DATASET_NAMESPACE}:{name}",
+        payload={
+            "via": "iceberg",
+            "effect": "deny",
+            "purpose": caller.principal.purpose,
+            "reasons": [{"kind": reason.kind, "id": None, "version": None, "text": reason.text}],
+            "asked": {},
+        },
     )
 
 

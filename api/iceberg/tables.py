@@ -32,6 +32,7 @@ from api.iceberg.responses import (
     document_response,
     load_table_response,
     record_refused_load,
+    record_unknown_table,
     staged_response,
 )
 from core.errors import InvalidInputError, PermissionDeniedError
@@ -86,8 +87,12 @@ def load_table(request: HttpRequest, caller: Caller, namespace: str, table: str)
     identifier = (*split_levels(namespace), table)
     try:
         document = require_table(caller, identifier, Action.VIEW_METADATA)
-    except (PermissionDeniedError, NoSuchTableError):
-        _record_refusal(caller, identifier)
+    except PermissionDeniedError:
+        known = read_document(identifier).table
+        record_refused_load(caller, known, read_decision(caller, known))
+        raise
+    except NoSuchTableError:
+        record_unknown_table(caller, identifier)
         raise
     return load_table_response(request, caller, document)
 
@@ -196,15 +201,6 @@ def _check_move(caller: Caller, identifier: Sequence[str], location: str, *, cre
         return
     if location.rstrip("/") != read_document(identifier).table.location:
         _require_placing(caller)
-
-
-def _record_refusal(caller: Caller, identifier: Sequence[str]) -> None:
-    """A table that is there, and may not even be seen, was asked for; of one that is not there is nothing to record."""
-    try:
-        table = read_document(identifier).table
-    except NoSuchTableError:
-        return
-    record_refused_load(caller, table, read_decision(caller, table))
 
 
 def _own_location(caller: Caller, identifier: Sequence[str], location: Any) -> str | None:

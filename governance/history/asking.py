@@ -11,7 +11,7 @@ from governance.facts import GRANT_MODELS, load_facts
 from governance.history.rows import history_of
 from governance.models import AccessRequest, DatasetUserGrant, DomainUserGrant
 from governance.policy.types import Action, Principal
-from governance.queries import domain_chain, require
+from governance.queries import domain_chain, get_visible_dataset, require
 from governance.services.audit_subjects import AUDITORS
 
 
@@ -27,16 +27,18 @@ def find_asked(principal: Principal, dataset: UUID | str) -> Dataset:
 
     Raises NotFoundError for one that they may not know of, PermissionDeniedError for one that they do not manage.
     """
+    if not is_auditing(principal):
+        found = get_visible_dataset(principal, str(dataset))
+        require(principal, Action.MANAGE, found)
+        return found
     try:
         key = UUID(str(dataset))
     except ValueError:
         raise NotFoundError("there is no such dataset") from None
-    found = Dataset.objects.filter(uuid=key).first()
-    if found is None:
+    row = Dataset.objects.filter(uuid=key).first()
+    if row is None:
         raise NotFoundError("there is no such dataset")
-    if not is_auditing(principal):
-        require(principal, Action.MANAGE, found)
-    return found
+    return row
 
 
 def people_known_to(principal: Principal, dataset: Dataset) -> set[int] | None:

@@ -77,16 +77,27 @@ def bearing_sources(
 
 
 def _upstream(own: set[int], moments: Iterable[datetime], within: QuerySet[Any] | None) -> set[int]:
-    """The fields that labels came from to these at one of the moments."""
-    found = {
-        edge.source
+    """The fields that labels came from to these at one of the moments, as far as the asker knows of the whole way."""
+    edges = {
+        edge
         for at in moments
         for hindsight in (False, True)
         for edge in carrying_edges(own, at=at, hindsight=hindsight)
     }
-    return (
-        found if within is None else set(within.filter(pk__in=found).values_list("pk", flat=True))
-    )
+    known = {edge.source for edge in edges}
+    if within is not None:
+        known = set(within.filter(pk__in=known).values_list("pk", flat=True)) | own
+    sources: dict[int, set[int]] = {}
+    for edge in edges:
+        if edge.source in known:
+            sources.setdefault(edge.target, set()).add(edge.source)
+    found: set[int] = set()
+    waiting = list(own)
+    while waiting:
+        fresh = sources.get(waiting.pop(), set()) - found
+        found |= fresh
+        waiting += fresh
+    return found
 
 
 def _derived(

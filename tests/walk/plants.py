@@ -15,6 +15,9 @@ from catalog.services.tags import tag_field
 from core.clock import utc_now
 from governance.facts import GRANT_MODELS
 from governance.models import AccessRequest, Policy
+from governance.policy.types import Action
+from governance.queries import decide_on, principal_of
+from governance.services.audit import record_decision
 from ingestion.models import Source
 from processing.models import Pipeline, PipelineRun
 from serving.models import ModelVersion, TrainingRun
@@ -65,8 +68,17 @@ def add_plants(estate: Estate) -> None:
         actor="system",
     )
     _add_bare_pipelines(estate)
+    for key in TABLES:
+        _add_read(estate, key)
     CatalogImport.objects.create(user=estate.users[VIEWER])
     CatalogImport.objects.create(user=estate.users[2])
+
+
+def _add_read(estate: Estate, key: int) -> None:
+    """What somebody else was refused, on record."""
+    reader, row = principal_of(estate.users[3]), estate.datasets[key]
+    decision = decide_on(reader, Action.READ, row)
+    record_decision(principal=reader, dataset=row, decision=decision, via="query")
 
 
 def _add_table(estate: Estate, key: int) -> IcebergTable:
@@ -213,6 +225,8 @@ def collect_values(estate: Estate) -> dict[str, list[str]]:
             for key in model.objects.order_by("pk").values_list("uuid", flat=True)
         ],
         "policy": [str(row.pk) for row in Policy.objects.order_by("pk")],
+        # What the walk itself reads and takes away comes after it.
+        "made": [utc_now().isoformat()],
         "table": [str(row.name) for row in IcebergTable.objects.order_by("pk")],
         "level of table": [row.namespace.levels[0] for row in IcebergTable.objects.order_by("pk")],
         "level": [row.levels[0] for row in IcebergNamespace.objects.order_by("pk")],

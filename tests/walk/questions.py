@@ -153,11 +153,15 @@ QUERIES: dict[str, list[dict[str, str]]] = {
     "api/v1/stats/jobs": [{"period": "=DAY"}],
     "api/v1/stats/sources": [{"period": "=DAY"}],
     "api/v1/catalog/datasets/<uuid>/decisions": [{"action": "=read"}, {"action": "=discover"}],
-    "api/v1/catalog/datasets/<uuid>/history/reads": [{"from": "=2026-01-01T00:00:00Z"}],
-    "api/v1/catalog/datasets/<uuid>/history/changes": [{"from": "=2026-01-01T00:00:00Z"}],
+    "api/v1/catalog/datasets/<uuid>/history/reads": [
+        {"from": "=2026-01-01T00:00:00Z", "to": "made"}
+    ],
+    "api/v1/catalog/datasets/<uuid>/history/changes": [
+        {"from": "=2026-01-01T00:00:00Z", "to": "made"}
+    ],
     "datasets/<uuid>/history/": [
-        {"about": "=reads", "from": "=2026-01-01T00:00:00Z"},
-        {"about": "=changes", "from": "=2026-01-01T00:00:00Z"},
+        {"about": "=reads", "from": "=2026-01-01T00:00:00Z", "to": "made"},
+        {"about": "=changes", "from": "=2026-01-01T00:00:00Z", "to": "made"},
     ],
     "search/": [{"q": "dataset word"}, {"q": "=zq"}, {"tag": "tag"}, {"domain": "domain"}],
 }
