@@ -227,6 +227,20 @@ def may_administer_domain(
     return not mine.isdisjoint(domain_chain(domain, facts))
 
 
+def may_administer_paths(
+    principal: Principal, paths: Collection[str], *, facts: Facts | None = None
+) -> bool:
+    """Whether a rule over these domains (paths; none is everywhere) is the principal's to write: administrators write any."""
+    facts = facts or load_facts(principal)
+    if principal.is_superuser:
+        # any id: a superuser administers each domain, if the account and the token reach so far
+        return may_administer_domain(principal, None, facts=facts)
+    ids = {domain.path: domain.id for domain in facts.domains.values()}
+    return bool(paths) and all(
+        path in ids and may_administer_domain(principal, ids[path], facts=facts) for path in paths
+    )
+
+
 def administered_domains(principal: Principal, *, facts: Facts | None = None) -> set[EntityId]:
     """The domains that the principal may administer, by primary key."""
     facts = facts or load_facts(principal)

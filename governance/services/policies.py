@@ -19,7 +19,7 @@ from core.errors import (
     UnprocessableError,
 )
 from governance import models
-from governance.facts import as_policy, load_domains, load_facts, load_resources
+from governance.facts import as_policy, load_domains, load_resources
 from governance.models import PolicyStatus, PolicyVersion
 from governance.policy.anchors import scope_predicate
 from governance.policy.binding import ANY_ATTRIBUTES, bind
@@ -27,7 +27,7 @@ from governance.policy.documents import parse_policy
 from governance.policy.errors import RowFilterError
 from governance.policy.rows import parse_row_filter
 from governance.policy.types import Allow, Facts, FilterRows, Policy, Principal
-from governance.queries import may_administer_domain
+from governance.queries import may_administer_paths
 from governance.restriction import to_condition
 
 CHECK_BATCH = 500
@@ -114,17 +114,9 @@ def require_author(by: Principal, policy: Policy) -> None:
 
 def may_write_policy(by: Principal, policy: Policy, *, facts: Facts | None = None) -> bool:
     """Whether `by` may draft, publish and retire this policy."""
-    facts = facts or load_facts(by)
-    ids = {domain.path: domain.id for domain in facts.domains.values()}
-    if by.is_superuser:
-        # any id: a superuser administers each domain, if the account and the token reach so far
-        return may_administer_domain(by, None, facts=facts)
-    if not policy.scope.domains or isinstance(policy.effect, Allow):
+    if isinstance(policy.effect, Allow) and not by.is_superuser:
         return False
-    return all(
-        path in ids and may_administer_domain(by, ids[path], facts=facts)
-        for path in policy.scope.domains
-    )
+    return may_administer_paths(by, policy.scope.domains, facts=facts)
 
 
 def check_policy(policy: Policy) -> list[str]:

@@ -12,7 +12,7 @@ from core.errors import ConflictError, PermissionDeniedError, UnprocessableError
 from governance.facts import load_domains, load_facts
 from governance.models import RetentionRule
 from governance.policy.types import Facts, Principal
-from governance.queries import may_administer_domain
+from governance.queries import may_administer_paths
 from governance.retention.rules import Rule, parse_retention_rule
 
 
@@ -68,14 +68,7 @@ def visible_retention_rules(by: Principal) -> QuerySet[RetentionRule]:
 
 def may_write_retention(by: Principal, rule: Rule, *, facts: Facts | None = None) -> bool:
     """Administrators write any rule, stewards those that stay within their domains."""
-    facts = facts or load_facts(by)
-    if by.is_superuser:
-        return may_administer_domain(by, None, facts=facts)
-    ids = {domain.path: domain.id for domain in facts.domains.values()}
-    return bool(rule.scope.domains) and all(
-        path in ids and may_administer_domain(by, ids[path], facts=facts)
-        for path in rule.scope.domains
-    )
+    return may_administer_paths(by, rule.scope.domains, facts=facts)
 
 
 def _require_author(by: Principal, rule: Rule) -> None:

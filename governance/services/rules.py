@@ -10,10 +10,10 @@ from core import audit
 from core.clock import utc_now
 from core.errors import ConflictError, PermissionDeniedError, UnprocessableError
 from governance.approval.rules import Rule, parse_rule
-from governance.facts import load_domains, load_facts
+from governance.facts import load_domains
 from governance.models import RequestRule
 from governance.policy.types import Facts, Principal
-from governance.queries import may_administer_domain
+from governance.queries import may_administer_paths
 
 
 @transaction.atomic
@@ -55,14 +55,7 @@ def retire_rule(rule: RequestRule, *, by: Principal) -> RequestRule:
 
 def may_write_rule(by: Principal, rule: Rule, *, facts: Facts | None = None) -> bool:
     """Administrators write any rule, stewards those that stay within their domains."""
-    facts = facts or load_facts(by)
-    if by.is_superuser:
-        return may_administer_domain(by, None, facts=facts)
-    ids = {domain.path: domain.id for domain in facts.domains.values()}
-    return bool(rule.scope.domains) and all(
-        path in ids and may_administer_domain(by, ids[path], facts=facts)
-        for path in rule.scope.domains
-    )
+    return may_administer_paths(by, rule.scope.domains, facts=facts)
 
 
 def require_author(by: Principal, rule: Rule) -> None:
